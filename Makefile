@@ -1,0 +1,36 @@
+# Every door into Vigil. `make help` lists them. Plain make: nothing has to be installed but Python, Node.js and git.
+
+DEMO ?= 1
+PORT ?= 8000
+export DEMO PORT
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-run run test lint lock clean
+
+help: ## Say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+	@echo
+	@echo "  DEMO=0 make run        start empty: no simulated hospital, no demo users"
+	@echo "  PORT=9000 make run     another port (default 8000); HOST and HOSPITAL_DATA_DIR (default var/) likewise"
+
+setup: ## Install what is locked, build the board; afterwards .venv/bin/python manage.py works
+	@python=$$(scripts/find-python) && "$$python" scripts/setup.py all
+
+setup-run:
+	@python=$$(scripts/find-python) && "$$python" scripts/setup.py run
+
+run: setup-run ## Set up and start everything, with a simulated hospital; Ctrl-C stops it
+	@exec .venv/bin/python manage.py run
+
+test: setup ## Run every check: linters, types, tests, the browser's journey
+	@exec .venv/bin/python scripts/check.py
+
+lint: setup ## Run the checks that need no database
+	@exec .venv/bin/python scripts/check.py --lint
+
+lock: setup ## Write requirements/*.txt anew from requirements/*.in (for developers)
+	@exec .venv/bin/python scripts/lock.py
+
+clean: ## Throw away what was made (not var/, which holds data)
+	rm -rf .venv .cache frontend/node_modules frontend/dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
