@@ -100,7 +100,16 @@ def install_python_packages(kind: str) -> None:
     # pip takes a package for installed once its folder is there, even if it was killed before the last file: hence the mark.
     unfinished = VENV / "installing"
     unfinished.touch()
-    command: list[str | Path] = [VENV / "bin" / "python", "-m", "pip", "install", "--require-hashes", "--no-color", "--progress-bar", "off"]
+    command: list[str | Path] = [
+        VENV / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "--require-hashes",
+        "--no-color",
+        "--progress-bar",
+        "off",
+    ]
     for file in files:
         command += ["-r", file]
     total = sum(line[:1].isalnum() for file in files for line in file.read_text().splitlines())
@@ -159,7 +168,9 @@ def mark_done(name: str, stamp: str) -> None:
     (STAMPS / name).write_text(stamp)
 
 
-def run_step(label: str, command: list[str | Path], *, cwd: Path = PROJECT, count: tuple[str, int] | None = None) -> None:
+def run_step(
+    label: str, command: list[str | Path], *, cwd: Path = PROJECT, count: tuple[str, int] | None = None
+) -> None:
     """Run one step, its output into a log, its progress on one line; show the log's end if it fails."""
     progress = Progress(label)
     log_path = CACHE / "setup.log"
@@ -174,7 +185,13 @@ def run_step(label: str, command: list[str | Path], *, cwd: Path = PROJECT, coun
     with log_path.open("a") as log:
         log.write(f"\n== {label}\n")
         process = subprocess.Popen(
-            [str(part) for part in command], cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [str(part) for part in command],
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         tail: deque[str] = deque(maxlen=25)
         assert process.stdout
@@ -187,7 +204,9 @@ def run_step(label: str, command: list[str | Path], *, cwd: Path = PROJECT, coun
     if code:
         progress.finish("failed")
         sys.stderr.writelines(tail)
-        raise CannotSetUp(f"{label}: the step failed; the lines above say why (all of them: {log_path.relative_to(PROJECT)}). `make` goes on where it stopped.")
+        raise CannotSetUp(
+            f"{label}: the step failed; the lines above say why (all of them: {log_path.relative_to(PROJECT)}). `make` goes on where it stopped."
+        )
     progress.finish("done")
 
 
@@ -208,7 +227,10 @@ class Progress:
 
     def finish(self, outcome: str) -> None:
         seconds = time.monotonic() - self.started
-        print(f"{chr(13) if self.moving else ''}{self.label}: {outcome} in {seconds:.0f} s{chr(27) + '[K' if self.moving else ''}", flush=True)
+        print(
+            f"{chr(13) if self.moving else ''}{self.label}: {outcome} in {seconds:.0f} s{chr(27) + '[K' if self.moving else ''}",
+            flush=True,
+        )
 
 
 def say(sentence: str) -> None:
