@@ -43,10 +43,17 @@ class Postgres:
         own_folder(self.folder)
         if not (self.cluster / "global" / "pg_control").exists():
             self._make_cluster()
-        if not self.is_running():
-            self._clear_the_way()
-            self._start()
-        self._wait_until_it_answers()
+        for _ in range(3):
+            if not self.is_running():
+                self._clear_the_way()
+                self._start()
+            if self._answers():
+                return
+            # It was dying when we looked: the next round finds it gone.
+        raise LocalServicesFailed(
+            f"PostgreSQL in {self.folder} does not answer: see {self.log}, stop it with "
+            "manage.py localdb stop, then try again."
+        )
 
     def is_running(self) -> bool:
         return self._occupant() is Occupant.OURS
@@ -135,20 +142,15 @@ class Postgres:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         return settings
 
-    def _wait_until_it_answers(self) -> None:
+    def _answers(self) -> bool:
         """Running is not answering: whoever started it may have been killed while it recovered."""
         end = time.monotonic() + PATIENCE
-        while True:
-            try:
+        while time.monotonic() < end and self.is_running():
+            with contextlib.suppress(psycopg2.OperationalError):
                 self.connect("postgres").close()
-                return
-            except psycopg2.OperationalError as error:
-                if time.monotonic() > end or not self.is_running():
-                    raise LocalServicesFailed(
-                        f"PostgreSQL in {self.folder} does not answer: see {self.log}, stop it "
-                        "with manage.py localdb stop, then try again."
-                    ) from error
-                time.sleep(0.1)
+                return True
+            time.sleep(0.05)
+        return False
 
     def _run(self, command: list[str | Path | int]) -> None:
         program, *arguments = [str(part) for part in command]

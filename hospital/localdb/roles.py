@@ -35,7 +35,7 @@ RIGHTS = (
 
 
 def ensure_roles(server: Postgres) -> None:
-    """Make roles, database and rights; an interrupted run is resumed, a finished one costs nothing."""
+    """Make roles, database and rights. Finished work costs nothing, interrupted work is resumed."""
     made = server.place.data_dir / "postgres" / "roles-made"
     if made.exists():
         return

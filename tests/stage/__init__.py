@@ -1,0 +1,1 @@
+"""The stage: set-up, local services, supervisor."""
