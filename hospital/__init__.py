@@ -1,1 +1,1 @@
-"""The project: settings, addresses, background work and the stage on which they run."""
+"""The project: settings, addresses, the queue, and the embedded servers of a single machine."""
