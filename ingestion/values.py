@@ -1,0 +1,213 @@
+"""Text into typed values: what counts as missing, dates, times, instants, numbers, units, time
+stamps in names.
+
+Knows the forms of the feed contract's section 2, and exactly those: `int`, `strptime` and
+`fromisoformat` take more than the contract allows, so none of them is asked before a pattern has
+said yes. Knows neither columns nor patients. All text is expected trimmed. Results are remembered
+for a bounded number of texts, since a feed says the same few thousand again and again.
+
+What the contract leaves open, and how it is decided here:
+
+- `AM` and `PM` stand in capitals behind one blank, as in the contract's form.
+- A date-time has hours and minutes at least. One whose time is impossible is no date-time at all:
+  `bad_date`.
+- An instant beyond what every zone can show is brought to the edge of it (9999-12-31 means "for
+  ever" in some exports).
+- The last second of a local day is the one before the next day begins, also where 23:59:59 occurs
+  twice.
+- A number has at most 18 digits before and 12 behind the point. A comma makes none: it may divide
+  thousands or decimals.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+MISSING = frozenset({"", "NULL", "NA", "N/A"})
+LONGEST_MISSING = max(map(len, MISSING))
+LONGEST_TIME_TEXT = 40  # no form is longer; nothing longer is remembered
+REMEMBERED = 8192
+
+FIRST_INSTANT = datetime(1, 1, 2, tzinfo=UTC)
+LAST_INSTANT = datetime(9999, 12, 30, tzinfo=UTC)
+
+INTEGER_DIGITS = 18
+DECIMAL_DIGITS = 12
+
+_SLASH_DATE = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
+_DASH_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?( AM| PM)?")
+_MOMENT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?"
+    r"(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
+)
+_NUMBER = re.compile(
+    r"(<=|>=|[<>≤≥])?\s*([+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,2})?)"
+)
+_COMPARATORS = {"≤": "<=", "≥": ">="}
+_UNIT_DIVIDERS = re.compile(r"[,;|\n]|\bor\b", re.IGNORECASE)
+_STAMP = re.compile(
+    r"(?<![0-9])(?:"
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2})-([0-9]{2})-([0-9]{2})"
+    r"|([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})"
+    r")(?:[.,]([0-9]+))?Z"
+)
+
+
+def is_missing(text: str, *, is_name: bool = False) -> bool:
+    """Whether the value says nothing. Na and Null are names of people."""
+    if is_name:
+        return not text
+    return len(text) <= LONGEST_MISSING and text.upper() in MISSING
+
+
+def parse_date(text: str, *, day_first: bool = False) -> date | None:
+    """A bare date, or None if it is none."""
+    return _date(text, day_first) if len(text) <= LONGEST_TIME_TEXT else None
+
+
+def parse_date_column(text: str, *, day_first: bool = False) -> date | None:
+    """The date in a date column, which may hold a date-time: then its date counts, as written."""
+    if len(text) > LONGEST_TIME_TEXT:
+        return None
+    found = _date(text, day_first)
+    if found is None and _moment(text) is not None:
+        return _date(text[:10], day_first)
+    return found
+
+
+def parse_time(text: str) -> time | None:
+    """A time of day, or None if it is none."""
+    return _time(text) if len(text) <= LONGEST_TIME_TEXT else None
+
+
+def parse_moment(text: str) -> datetime | None:
+    """Date and time in one value: aware and in UTC if it has an offset, else naive and local; None
+    if it is neither.
+    """
+    return _moment(text) if len(text) <= LONGEST_TIME_TEXT else None
+
+
+def instant_of(local: datetime, zone: ZoneInfo) -> datetime:
+    """The instant of a local time. Twice: the earlier one. Skipped: by the offset in force before
+    the gap.
+    """
+    offset = local.replace(tzinfo=zone).utcoffset()
+    assert offset is not None
+    return _within_bounds(local, offset)
+
+
+def end_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """The last second of a local day."""
+    if day == date.max:
+        return LAST_INSTANT
+    midnight = datetime.combine(day + timedelta(days=1), time())
+    return instant_of(midnight, zone) - timedelta(seconds=1)
+
+
+def parse_number(text: str) -> tuple[Decimal | None, str | None]:
+    """The number in a result and its comparator (`<`, `<=`, `>`, `>=`), or two times None if it is
+    no number.
+    """
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return None, None
+    number = Decimal(found[2])
+    if not _is_storable(number):
+        return None, None
+    return number, _COMPARATORS.get(found[1], found[1])
+
+
+def is_ambiguous_unit(text: str) -> bool:
+    """Whether the unit has more than one entry, as in `mmol/L, mg/dL`."""
+    return sum(1 for entry in _UNIT_DIVIDERS.split(text) if entry.strip()) > 1
+
+
+def source_time_in(name: str) -> datetime | None:
+    """The first valid time stamp in an object's name; invalid ones are passed over."""
+    for found in _STAMP.finditer(name):
+        parts = found.groups()[:6] if found[1] else found.groups()[6:12]
+        try:
+            return datetime(*map(int, parts), _microseconds(found[13]), tzinfo=UTC)  # type: ignore[misc, arg-type]
+        except ValueError:
+            continue
+    return None
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _date(text: str, day_first: bool) -> date | None:
+    if found := _SLASH_DATE.fullmatch(text):
+        first, second, year = map(int, found.groups())
+        day, month = (first, second) if day_first else (second, first)
+    elif found := _DASH_DATE.fullmatch(text):
+        year, month, day = map(int, found.groups())
+    else:
+        return None
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _time(text: str) -> time | None:
+    found = _CLOCK.fullmatch(text)
+    if found is None:
+        return None
+    hour, half = int(found[1]), found[4]
+    if half:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if half == " PM" else 0)
+    try:
+        return time(hour, int(found[2]), int(found[3] or 0))
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _moment(text: str) -> datetime | None:
+    found = _MOMENT.fullmatch(text)
+    day = _date(found[1], False) if found else None
+    if found is None or day is None:
+        return None
+    try:
+        clock = time(int(found[2]), int(found[3]), int(found[4] or 0), _microseconds(found[5]))
+        offset = _offset(found[6])
+    except ValueError:
+        return None
+    local = datetime.combine(day, clock)
+    return local if offset is None else _within_bounds(local, offset)
+
+
+def _microseconds(fraction: str | None) -> int:
+    return int(fraction[:6].ljust(6, "0")) if fraction else 0
+
+
+def _offset(text: str | None) -> timedelta | None:
+    """Raises ValueError for more than 23 hours or 59 minutes."""
+    if text is None:
+        return None
+    if text == "Z":
+        return timedelta()
+    clock = time(int(text[1:3]), int(text[-2:]) if len(text) > 3 else 0)
+    size = timedelta(hours=clock.hour, minutes=clock.minute)
+    return -size if text[0] == "-" else size
+
+
+def _within_bounds(local: datetime, offset: timedelta) -> datetime:
+    try:
+        instant = (local - offset).replace(tzinfo=UTC)
+    except OverflowError:
+        return FIRST_INSTANT if local.year == 1 else LAST_INSTANT
+    return min(max(instant, FIRST_INSTANT), LAST_INSTANT)
+
+
+def _is_storable(number: Decimal) -> bool:
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int)
+    return -exponent <= DECIMAL_DIGITS and number.adjusted() < INTEGER_DIGITS
