@@ -1,0 +1,1 @@
+"""From an object in storage to a trustworthy record."""
