@@ -5,19 +5,22 @@ keeps only a little of the file at a time: a line of a gigabyte is passed over u
 
 What the contract leaves open, and how it is decided here:
 
-- A carriage return alone ends no line; a header that holds one is refused, since the whole file
-  would be its header.
+- A carriage return ends no line alone; a header that holds one is refused, since the whole file
+  would be its header. At the very end of a file it is half a line end.
 - The byte order mark is believed before the encoding that a feed declares.
-- Of delimiters that occur equally often in the header row, comma goes before semicolon, semicolon
-  before tab.
+- The header stands on one physical line: a stray quote in it cannot make a patient a column's name.
+- Delimiters are counted in the whole header row; of equally frequent ones the comma goes before the
+  semicolon and that before the tab.
 - A line of delimiters is no line of blanks, not even when the delimiter is the tab.
-- A continuation line "read by itself" is counted as generously as it can be (a faulty field counts
-  as one field), and the line with the closing quote is such a line too: in doubt a row is rejected
-  and seen, never swallowed and lost.
+- 1 MiB is counted in bytes, the line's end aside. No quoted field runs over a line that is longer.
+- A line "read by itself" is counted as generously as it can be: an open quote's field reaches to the
+  line's end, one that is closed amiss to the next delimiter. The line with the closing quote is
+  such a line too. In doubt a row is rejected and seen, never swallowed and lost.
+- A row over several lines is `encoding` if one of them is; a line whose quote is not closed and that
+  has bad bytes too is `encoding`.
 - A row that runs over more than 200 lines or 20 MiB altogether is a fault of its quotes: memory and
   time stay bounded.
-- Line breaks inside a value are kept as line feeds. In raw text a NUL, which no text column can
-  hold, reads as `␀`.
+- In raw text a NUL, which no text column can hold, reads as `␀`.
 """
 
 from __future__ import annotations
@@ -85,14 +88,22 @@ class _FaultyLine(str):
         return line
 
 
+class _Portion(NamedTuple):
+    """Some lines in a row, without line feeds; a carriage return before one is still there."""
+
+    lines: list[str]
+    is_plain: bool = False  # no line has a quote or a fault
+    has_returns: bool = True
+
+
 class _Codec:
     """How one encoding writes characters and line ends."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.newline = "\n".encode(name)
+        self.carriage_return = "\r".encode(name)
         self.unit = len(self.newline)
-        self.limit = LINE_LIMIT + len("\r".encode(name))
 
     def first_end(self, data: bytes, *, start: int = 0) -> int:
         """Where the line beginning at `start` ends, behind its line feed; 0 if it does not."""
@@ -108,33 +119,36 @@ class _Codec:
             at = data.rfind(self.newline, 0, at + self.unit - 1)
         return at + self.unit if at >= 0 else 0
 
-    def decode_beginning(self, data: bytes) -> _FaultyLine:
-        text = data[: RAW_LIMIT * 4].decode(self.name, "replace")[:RAW_LIMIT]
-        return _FaultyLine.told(text, reason=RejectReason.TOO_LONG)
+    def is_too_long(self, line: bytes) -> bool:
+        return len(line.removesuffix(self.carriage_return)) > LINE_LIMIT
+
+    def decode_beginning(self, line: bytes) -> _Portion:
+        """A line over the limit, of which no more than its beginning is read."""
+        text = line[: RAW_LIMIT * 4].decode(self.name, "replace")[:RAW_LIMIT]
+        return _Portion([_FaultyLine.told(text, reason=RejectReason.TOO_LONG)])
 
     def decode_line(self, data: bytes) -> str:
         """One line without its line feed."""
         try:
             text = data.decode(self.name)
         except UnicodeError:
-            text = data.decode(self.name, "replace").removesuffix("\r")
+            text = data.decode(self.name, "replace")
             return _FaultyLine.told(text, reason=RejectReason.ENCODING)
-        text = text.removesuffix("\r")
         if "\0" in text:
             return _FaultyLine.told(text, reason=RejectReason.ENCODING)
         return text
 
-    def decode_lines(self, data: bytes) -> tuple[list[str], bool]:
-        """Finished lines at once, and whether every one of them is without quote and fault."""
+    def decode_lines(self, data: bytes) -> _Portion:
+        """Finished lines: all at once, or one by one if any of them is faulty."""
         try:
             text = data.decode(self.name)
         except UnicodeError:
-            return self._decode_one_by_one(data), False
+            return _Portion(self._decode_one_by_one(data))
         if "\0" in text:
-            return self._decode_one_by_one(data), False
-        lines = text.replace("\r\n", "\n").split("\n")
+            return _Portion(self._decode_one_by_one(data))
+        lines = text.split("\n")
         lines.pop()
-        return lines, '"' not in text
+        return _Portion(lines, is_plain='"' not in text, has_returns="\r" in text)
 
     def _decode_one_by_one(self, data: bytes) -> list[str]:
         lines, start = [], 0
@@ -154,52 +168,42 @@ class _Lines:
         self._codec = codec
         self._start = start
 
-    def portions(self) -> Iterator[tuple[list[str], bool]]:
-        """Lists of lines, each with whether all its lines are without quote and fault."""
+    def portions(self) -> Iterator[_Portion]:
+        """All lines, in order. Of a line over the limit its beginning alone is held."""
         codec, rest, beginning = self._codec, self._start, b""
+        limit = LINE_LIMIT + len(codec.carriage_return)
         while True:
-            if beginning:
-                end = codec.first_end(rest)
-                if end:
-                    yield [codec.decode_beginning(beginning)], False
-                    rest, beginning = rest[end:], b""
-                else:
-                    rest = self._half_unit(rest)
-            if not beginning:
-                end = codec.last_end(rest)
-                if end:
-                    yield from self._finished(rest[:end])
-                    rest = rest[end:]
-                if len(rest) > codec.limit:
-                    rest, beginning = self._half_unit(rest), rest[: RAW_LIMIT * 4]
+            if beginning and (end := codec.first_end(rest)):
+                yield codec.decode_beginning(beginning)
+                rest, beginning = rest[end:], b""
+            if not beginning and (end := codec.last_end(rest)):
+                yield from self._finished(rest[:end])
+                rest = rest[end:]
+            if beginning or len(rest) > limit:
+                beginning = beginning or rest[: RAW_LIMIT * 4]
+                rest = rest[len(rest) - len(rest) % codec.unit :]  # half a character may have come
             block = self._stream.read(BLOCK)
             if not block:
                 break
             rest += block
-        yield from self._unfinished(rest, beginning)
+        yield from self._unfinished(beginning or rest, is_long=bool(beginning))
 
-    def _half_unit(self, data: bytes) -> bytes:
-        """The last byte of a two-byte character that has come by half; all before it is dropped."""
-        return data[len(data) - len(data) % self._codec.unit :]
-
-    def _finished(self, data: bytes) -> Iterator[tuple[list[str], bool]]:
+    def _finished(self, data: bytes) -> Iterator[_Portion]:
+        """Only the first line can be too long: the others have come within one block."""
         if len(data) > LINE_LIMIT:
             end = self._codec.first_end(data)
-            if self._is_too_long(data[: end - self._codec.unit]):
-                yield [self._codec.decode_beginning(data)], False
+            if self._codec.is_too_long(data[: end - self._codec.unit]):
+                yield self._codec.decode_beginning(data)
                 data = data[end:]
         if data:
             yield self._codec.decode_lines(data)
 
-    def _unfinished(self, rest: bytes, beginning: bytes) -> Iterator[tuple[list[str], bool]]:
-        self.is_cut = bool(rest or beginning)
-        if beginning or self._is_too_long(rest):
-            yield [self._codec.decode_beginning(beginning or rest)], False
+    def _unfinished(self, rest: bytes, *, is_long: bool) -> Iterator[_Portion]:
+        self.is_cut = bool(rest)
+        if is_long or self._codec.is_too_long(rest):
+            yield self._codec.decode_beginning(rest)
         elif rest:
-            yield [self._codec.decode_line(rest)], False
-
-    def _is_too_long(self, line: bytes) -> bool:
-        return len(line.removesuffix("\r".encode(self._codec.name))) > LINE_LIMIT
+            yield _Portion([self._codec.decode_line(rest)])
 
 
 class _QuoteFault(Exception):
@@ -209,155 +213,139 @@ class _QuoteFault(Exception):
 class _Rows:
     """Rows out of lines. Lines that a quote may reach are held until that is known."""
 
-    def __init__(self, portions: Iterator[tuple[list[str], bool]]) -> None:
-        self.delimiter = ","
-        self.width: int | None = None  # fields of the header; None while it is read itself
+    def __init__(self, portions: Iterator[_Portion]) -> None:
         self._portions = portions
-        self._held: list[str] = []
+        self._held = _Portion([], is_plain=True, has_returns=False)
         self._next = 0  # of the held lines, the first that no row has used yet
-        self._is_plain = False  # the held lines are without quote and fault
         self._number = 0  # of the last line used
+        self._delimiter = ","
+        self._width = 0
 
-    def read_header(self) -> list[str]:
-        """The first line that is not blank, as a row of any width."""
-        line = self._line(0)
-        while line is not None and _is_blank(line):
+    def read_header(self) -> tuple[list[str], str]:
+        """The fields of the first line that is not blank, and the delimiter that they show."""
+        while (line := self._line(0)) is not None and _is_blank(line):
             self._use(1)
-            line = self._line(0)
         if line is None:
             raise FileRefused(RefusalReason.NO_HEADER, "The file is empty: it has no header row.")
         _refuse_unreadable_header(line)
-        self.delimiter = max(DELIMITERS, key=line.count)
-        try:
-            fields, used = self._split(line)
-        except _QuoteFault:
-            raise FileRefused(
-                RefusalReason.NO_HEADER,
-                "The header row has a quote that is not closed as it must be.",
-            ) from None
-        for each in self._held[self._next : self._next + used]:
-            _refuse_unreadable_header(each)
-        self._use(used)
-        self.width = len(fields)
-        return fields
+        self._use(1)
+        self._delimiter = max(DELIMITERS, key=line.count)
+        fields = _fields_of(line, self._delimiter)
+        if fields is None:
+            detail = "The header row has a quote that is not closed on its line as it must be."
+            raise FileRefused(RefusalReason.NO_HEADER, detail)
+        self._width = len(fields)
+        return fields, self._delimiter
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Every row behind the header, in the order of the file."""
         while self._line(0) is not None:
-            if self._is_plain:
+            if self._held.is_plain:
                 yield from self._plain_rows()
             else:
-                yield from self._next_row()
+                yield from self._other_rows()
 
     def _plain_rows(self) -> Iterator[Row | BadRow]:
         """All held lines: each is a row, and the delimiter alone divides it."""
-        delimiter, width, number = self.delimiter, self.width or 0, self._number
-        lines = self._held[self._next :] if self._next else self._held
+        delimiter, width, number = self._delimiter, self._width, self._number
+        lines = self._held.lines[self._next :]
         self._use(len(lines))
+        if self._held.has_returns:
+            lines = [line.removesuffix("\r") for line in lines]
         for line in lines:
             number += 1
             fields = line.split(delimiter, width)
             if len(fields) == width and (width > 1 or not _is_blank(line)):
                 yield Row(number, fields, line)
-            elif not _is_blank(line) or delimiter in line:
+            elif delimiter in line or not _is_blank(line):
                 yield BadRow(number, RejectReason.COLUMNS, line)
 
-    def _next_row(self) -> Iterator[Row | BadRow]:
-        line = self._held[self._next]
-        number = self._number + 1
-        if isinstance(line, _FaultyLine) and line.reason is RejectReason.TOO_LONG:
-            self._use(1)
-            yield BadRow(number, line.reason, str(line))
-            return
-        if _is_blank(line) and self.delimiter not in line:
-            self._use(1)
-            return
-        try:
-            fields, used = self._split(line)
-        except _QuoteFault:
-            self._use(1)
-            reason = line.reason if isinstance(line, _FaultyLine) else RejectReason.QUOTE
-            yield BadRow(number, reason, str(line))
-            return
-        lines = self._held[self._next : self._next + used]
-        self._use(used)
-        yield self._judged(number, fields, lines)
+    def _other_rows(self) -> Iterator[Row | BadRow]:
+        """The held lines, and those that quotes on them reach."""
+        delimiter, width = self._delimiter, self._width
+        while self._next < len(self._held.lines):
+            line = self._held.lines[self._next]
+            fields = None if isinstance(line, _FaultyLine) else _simple_fields(line, delimiter)
+            if fields is not None and len(fields) == width > 1:
+                self._use(1)
+                yield Row(self._number, fields, line.removesuffix("\r"))
+            elif (row := self._take_row(line)) is not None:
+                yield row
 
-    def _judged(self, number: int, fields: list[str], lines: list[str]) -> Row | BadRow:
-        raw = str(lines[0]) if len(lines) == 1 else "\n".join(lines)
-        if any(isinstance(line, _FaultyLine) for line in lines):
-            return BadRow(number, RejectReason.ENCODING, raw)
-        if len(fields) != self.width:
-            return BadRow(number, RejectReason.COLUMNS, raw)
-        return Row(number, fields, raw)
+    def _take_row(self, line: str) -> Row | BadRow | None:
+        """Use the lines of the row that begins with `line`; a blank line is none."""
+        used, number = 1, self._number + 1
+        fields: list[str] = []
+        if _is_blank(line) and self._delimiter not in line:
+            self._use(1)
+            return None
+        reason = _fault_of(line)
+        if reason is not RejectReason.TOO_LONG:
+            try:
+                fields, used = self._split(line)
+            except _QuoteFault:
+                reason = reason or RejectReason.QUOTE
+        lines = self._held.lines[self._next : self._next + used]
+        self._use(used)
+        raw = "\n".join(lines).removesuffix("\r")
+        for each in lines:
+            reason = reason or _fault_of(each)
+        if reason is None and len(fields) != self._width:
+            reason = RejectReason.COLUMNS
+        return Row(number, fields, raw) if reason is None else BadRow(number, reason, raw)
 
     def _split(self, line: str) -> tuple[list[str], int]:
         """The fields of the row that begins with `line`, and how many lines it runs over."""
-        delimiter = self.delimiter
-        if '"' not in line:
-            return line.split(delimiter), 1
         fields: list[str] = []
         used, at = 1, 0
         while True:
             if line.startswith('"', at):
                 value, line, used, at = self._quoted(line, used=used, start=at + 1)
-                fields.append(value)
-                if at == len(line):
-                    return fields, used
-                if line[at] != delimiter:
+                if line[at:] not in ("", "\r") and line[at] != self._delimiter:
                     raise _QuoteFault
             else:
-                end = line.find(delimiter, at)
-                if end < 0:
-                    fields.append(line[at:])
-                    return fields, used
-                fields.append(line[at:end])
-                at = end
+                end = line.find(self._delimiter, at)
+                value, at = (line[at:].removesuffix("\r"), -1) if end < 0 else (line[at:end], end)
+            fields.append(value)
+            if at < 0 or line[at:] in ("", "\r"):
+                return fields, used
             at += 1
 
     def _quoted(self, line: str, *, used: int, start: int) -> tuple[str, str, int, int]:
-        """The value of a quoted field, the line that closes it, the lines used, and the place
-        behind the quote.
-        """
-        end = _closing_quote(line, start)
-        if end >= 0:
-            return line[start:end].replace('""', '"'), line, used, end + 1
-        parts = [line[start:]]
-        for _ in range(QUOTED_LINES - 1):
-            line = self._continuation(used)
-            used += 1
-            end = _closing_quote(line, 0)
+        """A quoted field's value, the line that closes it, the lines used, the place behind."""
+        parts = []
+        for _ in range(QUOTED_LINES):
+            end = _closing_quote(line, start)
             if end >= 0:
-                parts.append(line[:end])
+                parts.append(line[start:end])
                 return "\n".join(parts).replace('""', '"'), line, used, end + 1
-            parts.append(line)
+            parts.append(line[start:])
+            line, start = self._continuation(used), 0
+            used += 1
         raise _QuoteFault
 
     def _continuation(self, used: int) -> str:
         """The line behind the first `used` ones of this row, if a quoted field may run over it."""
         line = self._line(used) if used < ROW_LINES else None
-        if line is None or (isinstance(line, _FaultyLine) and line.reason is RejectReason.TOO_LONG):
+        if line is None or _fault_of(line) is RejectReason.TOO_LONG:
             raise _QuoteFault
-        if sum(map(len, self._held[self._next : self._next + used + 1])) > ROW_LIMIT:
+        if _has_fields(line, self._width, delimiter=self._delimiter):
             raise _QuoteFault
-        if self.width is not None and _has_fields(line, self.width, delimiter=self.delimiter):
+        if sum(map(len, self._held.lines[self._next : self._next + used + 1])) > ROW_LIMIT:
             raise _QuoteFault
         return line
 
     def _line(self, ahead: int) -> str | None:
         """The line `ahead` of the first unused one, read from the stream if need be."""
-        while self._next + ahead >= len(self._held):
+        while self._next + ahead >= len(self._held.lines):
             portion = next(self._portions, None)
             if portion is None:
                 return None
-            lines, is_plain = portion
-            if self._next == len(self._held):
-                self._held, self._is_plain = lines, is_plain
-            else:
-                self._held = self._held[self._next :] + lines
-                self._is_plain = self._is_plain and is_plain
-            self._next = 0
-        return self._held[self._next + ahead]
+            unused = self._held.lines[self._next :]
+            if unused:
+                portion = _Portion(unused + portion.lines)
+            self._held, self._next = portion, 0
+        return self._held.lines[self._next + ahead]
 
     def _use(self, lines: int) -> None:
         self._next += lines
@@ -370,9 +358,9 @@ class CsvReading:
     def __init__(self, stream: BinaryIO, *, codec: _Codec, start: bytes) -> None:
         self._lines = _Lines(stream, codec=codec, start=start)
         rows = _Rows(self._lines.portions())
+        fields, self.delimiter = rows.read_header()
+        self.header = [_name(field) for field in fields]
         self.encoding = codec.name
-        self.header = [_name(field) for field in rows.read_header()]
-        self.delimiter = rows.delimiter
         self.rows: Iterator[Row | BadRow] = rows.rows()
 
     @property
@@ -419,7 +407,7 @@ def _refuse_unreadable_header(line: str) -> None:
         detail = "The header row holds control characters: this is a binary file, no CSV export."
     elif isinstance(line, _FaultyLine):
         detail = "The header row is not in this feed's encoding, or this is a binary file."
-    elif "\r" in line.strip():
+    elif "\r" in line.rstrip():
         detail = "Lines end in a carriage return alone; a line feed must end them."
     else:
         return
@@ -434,6 +422,22 @@ def _is_blank(line: str) -> bool:
     return not line or line.isspace()
 
 
+def _fault_of(line: str) -> RejectReason | None:
+    return line.reason if isinstance(line, _FaultyLine) else None
+
+
+def _simple_fields(line: str, delimiter: str) -> list[str] | None:
+    """The fields of a line where no field is quoted, or where all are and none holds a quote."""
+    line = line.removesuffix("\r")
+    if '"' not in line:
+        return line.split(delimiter)
+    if line[0] == '"' == line[-1]:
+        fields = line[1:-1].split(f'"{delimiter}"')
+        if line.count('"') == 2 * len(fields):
+            return fields
+    return None
+
+
 def _closing_quote(line: str, start: int) -> int:
     """The place of the first quote from `start` on that is not doubled, or -1."""
     at = line.find('"', start)
@@ -443,9 +447,7 @@ def _closing_quote(line: str, start: int) -> int:
 
 
 def _has_fields(line: str, width: int, *, delimiter: str) -> bool:
-    """Whether the line, read by itself, has so many fields; a faulty one runs to the next
-    delimiter.
-    """
+    """Whether the line, read by itself, has so many fields; a blank line has none."""
     if _is_blank(line) and delimiter not in line:
         return False
     if '"' not in line:
@@ -454,9 +456,7 @@ def _has_fields(line: str, width: int, *, delimiter: str) -> bool:
     while count <= width:
         if line.startswith('"', at):
             at = _closing_quote(line, at + 1)
-            if at < 0:
-                break
-        at = line.find(delimiter, at)
+        at = line.find(delimiter, at) if at >= 0 else -1
         if at < 0:
             break
         count, at = count + 1, at + 1

@@ -1,0 +1,1 @@
+"""From a record to somebody who knows and answers."""

@@ -1,0 +1,1 @@
+"""HTTP and JSON: the only room that knows Django REST framework."""

@@ -1,0 +1,32 @@
+"""The queue's application and, on one screen, everything that happens by the clock."""
+
+import os
+
+from celery import Celery
+from celery.signals import setup_logging
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hospital.settings")
+
+app = Celery("hospital")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+app.conf.beat_schedule = {
+    # For what only the clock changes: hours go by, feeds fall silent.
+    "evaluate every open admission": {
+        "task": "alerts.tasks.sweep",
+        "schedule": 60.0,
+        "options": {"expires": 55},
+    },
+    # For what a lost message left: files that are on record as received and not yet done.
+    "take in what was received": {
+        "task": "ingestion.tasks.ingest_received",
+        "schedule": 15.0,
+        "options": {"expires": 14},
+    },
+}
+
+
+@setup_logging.connect
+def keep_our_logging(**_kwargs: object) -> None:
+    """Stop Celery from replacing the logging that the settings configure."""

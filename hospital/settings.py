@@ -1,0 +1,336 @@
+"""Everything that can be set, in reading order, from the environment alone.
+
+Knows: names and defaults of settings. Must not: start servers, open connections or read
+files other than the demo's generated secret. A wrong value stops the start with its name.
+"""
+
+import os
+import secrets
+import zoneinfo
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- The stage and its folder ------------------------------------------------------------
+
+STAGE = env.str("HOSPITAL_STAGE", "development")
+if STAGE not in {"development", "staging", "production"}:
+    raise ImproperlyConfigured(
+        f"HOSPITAL_STAGE is {STAGE!r}: set it to development, staging or production."
+    )
+IS_DEVELOPMENT = STAGE == "development"
+DATA_DIR = Path(env.str("HOSPITAL_DATA_DIR", str(BASE_DIR / "var"))).absolute()
+DEMO = env.bool("HOSPITAL_DEMO", False)
+VERSION = "0.1.0"
+
+
+def _secret_key() -> str:
+    """The signing key; on a development stage made once and kept in the data folder."""
+    key = env.str("HOSPITAL_SECRET_KEY", "")
+    if key:
+        return key
+    if not IS_DEVELOPMENT:
+        raise ImproperlyConfigured(
+            f"HOSPITAL_SECRET_KEY is not set: stage {STAGE} needs a long random one."
+        )
+    kept = DATA_DIR / "secret-key"
+    if not kept.exists():
+        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        # Written aside and linked into place: two processes starting at once must agree on one key.
+        fresh = kept.with_name(f"secret-key.{os.getpid()}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(50))
+        try:
+            os.link(fresh, kept)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return kept.read_text()
+
+
+SECRET_KEY = _secret_key()
+DEBUG = False
+ALLOWED_HOSTS = env.list("HOSPITAL_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("HOSPITAL_TRUSTED_ORIGINS", default=[])
+
+# --- The hospital ------------------------------------------------------------------------
+
+# The zone in which the source systems write times without an offset. There is no default:
+# a guessed zone would shift every alert by hours. The demo sets its own.
+HOSPITAL_TIME_ZONE = env.str("HOSPITAL_TIME_ZONE", "")
+if HOSPITAL_TIME_ZONE:
+    try:
+        zoneinfo.ZoneInfo(HOSPITAL_TIME_ZONE)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, IsADirectoryError) as error:
+        raise ImproperlyConfigured(
+            f"HOSPITAL_TIME_ZONE is {HOSPITAL_TIME_ZONE!r}: set an IANA name "
+            "such as Europe/Berlin."
+        ) from error
+
+# A feed that declares no interval of its own must send at least this often to count as alive.
+FEED_INTERVAL_MINUTES = env.int("HOSPITAL_FEED_INTERVAL_MINUTES", 15)
+# An inbox file is taken once its size and time have stood still for this long.
+INBOX_STILL_SECONDS = env.float("HOSPITAL_INBOX_STILL_SECONDS", 2.0)
+
+# --- Applications and requests -----------------------------------------------------------
+
+INSTALLED_APPS = [
+    "hospital",
+    "api",
+    "alerts",
+    "ingestion",
+    "ops",
+    "ops.apps.OperatorAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "allauth",
+    "allauth.account",
+    "axes",
+    "csp",
+    "django_structlog",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_standardized_errors",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "hospital.urls"
+WSGI_APPLICATION = "hospital.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "hospital" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "hospital.pages.place",
+            ],
+        },
+    },
+]
+
+# --- Database, cache, queue --------------------------------------------------------------
+
+# The application's role owns nothing; migrations run as the owner (see hospital/management/
+# commands/migrate.py). Without a DATABASE_URL manage.py starts the embedded server first.
+DATABASES = {
+    "default": {
+        **env.db_url("DATABASE_URL", default="postgres://unset@127.0.0.1:1/unset"),
+        "CONN_MAX_AGE": 300,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"options": "-c timezone=UTC"},
+    }
+}
+DATABASE_OWNER = env.db_url(
+    "DATABASE_OWNER_URL", default=env.str("DATABASE_URL", "postgres://unset@127.0.0.1:1/unset")
+)
+
+CACHES = {
+    "default": (
+        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": env.str("CACHE_URL")}
+        if env.str("CACHE_URL", "")
+        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    )
+}
+
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "memory://")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+# The visibility time-out must exceed the longest task, or a healthy worker's task is started
+# again beside it; every task is safe to repeat all the same.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "unacked_restore_interval": 2,
+    "unacked_restore_throttle": 1,
+}
+
+# --- Objects: the inbox, static files ----------------------------------------------------
+
+INBOX_DIR = Path(env.str("HOSPITAL_INBOX_DIR", str(DATA_DIR / "inbox"))).absolute()
+FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "hospital" / "static"] + (
+    [("app", FRONTEND_DIST)] if FRONTEND_DIST.is_dir() else []
+)
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(DATA_DIR / "files")},
+    },
+    # One sub-folder per source. On AWS: HOSPITAL_INBOX_BUCKET makes it a bucket.
+    "inbox": (
+        {
+            "BACKEND": "storages.backends.s3.S3Storage",
+            "OPTIONS": {"bucket_name": env.str("HOSPITAL_INBOX_BUCKET"), "default_acl": None},
+        }
+        if env.str("HOSPITAL_INBOX_BUCKET", "")
+        else {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(INBOX_DIR)},
+        }
+    ),
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+# The bundle's names are already hashed by its build; hashing twice would break its imports.
+WHITENOISE_MAX_AGE = 3600
+
+# --- Signing in --------------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "hospital.accounts.ClosedDoor"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip"}
+ACCOUNT_SESSION_REMEMBER = False
+
+AXES_FAILURE_LIMIT = env.int("HOSPITAL_SIGN_IN_FAILURES", 5)
+AXES_COOLOFF_TIME = env.float("HOSPITAL_SIGN_IN_LOCK_HOURS", 0.25)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "account/locked.html"
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+# Signed out after this much idleness. Polling by an open board does not count as use: see
+# hospital/idle.py.
+IDLE_SIGN_OUT_SECONDS = env.int("HOSPITAL_IDLE_SIGN_OUT_SECONDS", 8 * 3600)
+SESSION_COOKIE_AGE = env.int("HOSPITAL_SESSION_SECONDS", 14 * 3600)
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_NAME = "vigil_session"
+CSRF_COOKIE_NAME = "vigil_csrf"
+
+# --- Security headers --------------------------------------------------------------------
+
+BEHIND_TLS = env.bool("HOSPITAL_TLS", not IS_DEVELOPMENT)
+SESSION_COOKIE_SECURE = BEHIND_TLS
+CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_SSL_REDIRECT = BEHIND_TLS
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("HOSPITAL_BEHIND_PROXY", False) else None
+)
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+PERMISSIONS_POLICY: dict[str, list[str]] = {
+    name: [] for name in ("camera", "geolocation", "microphone", "payment", "usb")
+}
+
+# --- Language and time -------------------------------------------------------------------
+
+LANGUAGE_CODE = "en-gb"
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("he", "עברית"), ("ar", "العربية")]
+USE_I18N = True
+USE_TZ = True
+# Pages of operators show the hospital's wall clock; the database keeps UTC.
+TIME_ZONE = HOSPITAL_TIME_ZONE or "UTC"
+
+# --- The API -----------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["api.renderers.OrjsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+DRF_STANDARDIZED_ERRORS = {"ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Vigil",
+    "DESCRIPTION": "Hospital inpatients and how long each has been without a new lab test.",
+    "VERSION": VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "ValidationErrorEnum": "drf_standardized_errors.openapi_serializers.ValidationErrorEnum.choices",
+        "ClientErrorEnum": "drf_standardized_errors.openapi_serializers.ClientErrorEnum.choices",
+        "ServerErrorEnum": "drf_standardized_errors.openapi_serializers.ServerErrorEnum.choices",
+        "ErrorCode401Enum": "drf_standardized_errors.openapi_serializers.ErrorCode401Enum.choices",
+        "ErrorCode403Enum": "drf_standardized_errors.openapi_serializers.ErrorCode403Enum.choices",
+        "ErrorCode404Enum": "drf_standardized_errors.openapi_serializers.ErrorCode404Enum.choices",
+        "ErrorCode405Enum": "drf_standardized_errors.openapi_serializers.ErrorCode405Enum.choices",
+        "ErrorCode406Enum": "drf_standardized_errors.openapi_serializers.ErrorCode406Enum.choices",
+        "ErrorCode415Enum": "drf_standardized_errors.openapi_serializers.ErrorCode415Enum.choices",
+        "ErrorCode429Enum": "drf_standardized_errors.openapi_serializers.ErrorCode429Enum.choices",
+        "ErrorCode500Enum": "drf_standardized_errors.openapi_serializers.ErrorCode500Enum.choices",
+    },
+}
+
+# --- Logging -----------------------------------------------------------------------------
+
+LOG_LEVEL = env.str("HOSPITAL_LOG_LEVEL", "INFO")
+LOGGING_CONFIG = "hospital.logs.configure"
+LOGGING = {"level": LOG_LEVEL}

@@ -1,0 +1,36 @@
+"""Close the books: count everything on record and hold it against every ledger."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from ingestion.services.books import books
+
+
+class Command(BaseCommand):
+    """`manage.py books [--json]`."""
+
+    help = "Count what is on record, waiting and rejected, and recompute whether it all balances."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the form of the answer."""
+        parser.add_argument("--json", action="store_true", help="answer in JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print the books."""
+        closed = books()
+        if options["json"]:
+            self.stdout.write(json.dumps(closed))
+            return
+        for name, value in closed.items():
+            label = name.replace("_", " ")
+            if isinstance(value, dict):
+                parts = ", ".join(f"{n} {key.replace('_', ' ')}" for key, n in value.items())
+                self.stdout.write(f"{label:>20}  {parts or 'none'}")
+            elif isinstance(value, bool):
+                shown = self.style.SUCCESS("yes") if value else self.style.ERROR("NO")
+                self.stdout.write(f"{label:>20}  {shown}")
+            else:
+                self.stdout.write(f"{label:>20}  {value}")

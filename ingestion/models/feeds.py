@@ -1,0 +1,304 @@
+"""The books: which files came, what became of each of their rows.
+
+Knows feeds, files with their ledgers, and the rows and values that could not be trusted.
+Must not know what a patient is. Written by ingestion.services alone; an operator may edit
+what a Feed declares about itself.
+"""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from ingestion.choices import (
+    FileStatus,
+    FlawReason,
+    RecordKind,
+    RefusalReason,
+    RejectReason,
+    WaitReason,
+)
+
+LEDGER_COLUMNS = ("created", "updated", "unchanged", "superseded", "waiting", "rejected")
+
+
+class Feed(models.Model):
+    """One supplier's stream of files: a source together with a layout.
+
+    Made by the first file that fits, or beforehand by an operator who must declare an
+    encoding or an order of day and month. Holds no personal data.
+    """
+
+    source = models.CharField(max_length=200, help_text="Inbox sub-folder or bucket; 'local' for the command line.")
+    layout = models.CharField(max_length=64, help_text="For example lis.lab_tests.")
+    interval_minutes = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="The feed is silent when its newest file is older than this. Empty: the default.",
+    )
+    encoding = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        help_text="For example cp1255. Empty: UTF-8, or UTF-16 with a byte-order mark.",
+    )
+    is_day_first = models.BooleanField(
+        default=False, help_text="Dates with slashes are D/M/YYYY instead of M/D/YYYY."
+    )
+    retired_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="From then on no rule rests on this feed: its silence means nothing.",
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["source", "layout"], name="one_feed_per_source_and_layout")
+        ]
+        ordering = ["layout", "source"]
+
+    def __str__(self) -> str:
+        return f"{self.layout} · {self.source}"
+
+    @property
+    def system(self) -> str:
+        """PMS or LIS: the first part of the layout's name."""
+        return self.layout.partition(".")[0].upper()
+
+
+class ColumnSet(models.Model):
+    """The columns that a statement made about one record: a column not in it says nothing.
+
+    `attributes` are the record's attributes which these columns state.
+    """
+
+    kind = models.CharField(max_length=16, choices=RecordKind.choices)
+    columns = ArrayField(models.TextField())
+    attributes = ArrayField(models.TextField())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "columns", "attributes"], name="one_column_set_per_kind_and_columns"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {', '.join(self.columns)}"
+
+
+class FeedFile(models.Model):
+    """One object version received, with the ledger of its rows.
+
+    Received, then ingested with a balanced ledger or refused with its reason; there is no
+    fourth state. Object names are the hospital's and are kept as they are.
+    """
+
+    bucket = models.CharField(max_length=255)
+    key = models.TextField()
+    version = models.CharField(max_length=1100, help_text="Version id, ETag or SHA-256 of the content.")
+    source = models.CharField(max_length=200)
+    feed = models.ForeignKey(Feed, null=True, blank=True, on_delete=models.PROTECT, related_name="files")
+    status = models.CharField(max_length=16, choices=FileStatus.choices, default=FileStatus.RECEIVED)
+    refusal = models.CharField(max_length=32, blank=True, default="", choices=RefusalReason.choices)
+    reason = models.TextField(blank=True, default="", help_text="Why it was refused, in a sentence.")
+    last_modified = models.DateTimeField()
+    source_time = models.DateTimeField()
+    received_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    size = models.BigIntegerField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    rows = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    superseded = models.PositiveIntegerField(default=0)
+    waiting = models.PositiveIntegerField(default=0)
+    rejected = models.PositiveIntegerField(default=0)
+    flaws = models.PositiveIntegerField(default=0)
+    is_possibly_cut = models.BooleanField(default=False, help_text="The last line has no line end.")
+    is_comeback = models.BooleanField(
+        default=False, help_text="The same content came before and was superseded in between."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["bucket", "key", "version"], name="one_file_per_object_version"),
+            models.CheckConstraint(
+                name="ledger_balances",
+                condition=Q(
+                    rows=F("created")
+                    + F("updated")
+                    + F("unchanged")
+                    + F("superseded")
+                    + F("waiting")
+                    + F("rejected")
+                ),
+            ),
+            models.CheckConstraint(
+                name="only_ingested_files_have_rows",
+                condition=Q(status=FileStatus.INGESTED) | Q(rows=0, flaws=0),
+            ),
+            models.CheckConstraint(
+                name="refused_files_say_why",
+                condition=~Q(status=FileStatus.REFUSED) | (~Q(refusal="") & ~Q(reason="")),
+            ),
+            models.CheckConstraint(
+                name="ingested_files_have_a_feed",
+                condition=~Q(status=FileStatus.INGESTED) | Q(feed__isnull=False, finished_at__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["feed", "-source_time"],
+                name="newest_ingested_of_feed",
+                condition=Q(status=FileStatus.INGESTED),
+            ),
+            models.Index(
+                fields=["source_time", "id"],
+                name="files_still_to_be_done",
+                condition=Q(status=FileStatus.RECEIVED),
+            ),
+            models.Index(fields=["status", "-received_at"], name="files_by_status"),
+            models.Index(fields=["version"], name="files_by_content"),
+        ]
+        ordering = ["-received_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.bucket}/{self.key}"
+
+    @property
+    def ledger(self) -> dict[str, int]:
+        """Rows and the columns that they add up from."""
+        return {"rows": self.rows, **{name: getattr(self, name) for name in LEDGER_COLUMNS}}
+
+
+class RejectedRow(models.Model):
+    """A line that cannot be trusted, as it came. The raw text may hold personal data.
+
+    Settled once a later version of the same record has been applied, or an operator
+    dismisses it; it stays in its file's ledger for ever.
+    """
+
+    feed_file = models.ForeignKey(FeedFile, on_delete=models.PROTECT, related_name="rejected_rows")
+    line = models.PositiveIntegerField()
+    raw = models.TextField()
+    reason = models.CharField(max_length=32, choices=RejectReason.choices)
+    column = models.TextField(blank=True, default="")
+    department = models.TextField(blank=True, default="", help_text="Where the row itself tells.")
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["feed_file", "line"], name="a_line_is_rejected_once")
+        ]
+        indexes = [
+            models.Index(
+                fields=["feed_file"], name="unsettled_rejected_rows", condition=Q(settled_at__isnull=True)
+            )
+        ]
+        ordering = ["-feed_file_id", "line"]
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.reason}"
+
+
+class RejectedSubject(models.Model):
+    """One record that a rejected row spoke of, as far as its identity could be read."""
+
+    rejected_row = models.ForeignKey(RejectedRow, on_delete=models.CASCADE, related_name="subjects")
+    kind = models.CharField(max_length=16, choices=RecordKind.choices)
+    identity = ArrayField(models.TextField())
+    column_set = models.ForeignKey(ColumnSet, on_delete=models.PROTECT)
+    is_settled = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["kind", "identity"], name="unsettled_subjects", condition=Q(is_settled=False))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.rejected_row}"
+
+
+class Flaw(models.Model):
+    """A value that could not be trusted, in a row that was applied without it."""
+
+    feed_file = models.ForeignKey(FeedFile, on_delete=models.PROTECT, related_name="flaw_rows")
+    line = models.PositiveIntegerField()
+    column = models.TextField()
+    reason = models.CharField(max_length=32, choices=FlawReason.choices)
+    value = models.TextField()
+
+    class Meta:
+        ordering = ["-feed_file_id", "line"]
+
+    def __str__(self) -> str:
+        return f"line {self.line}, {self.column}: {self.reason}"
+
+
+class WaitingRow(models.Model):
+    """A line whose parent had not come when it was read, and what became of it.
+
+    The record that it speaks of is on record already, without its parent: when the parent
+    comes, that record is linked and this line is marked as applied.
+    """
+
+    feed_file = models.ForeignKey(FeedFile, on_delete=models.PROTECT, related_name="waiting_rows")
+    line = models.PositiveIntegerField()
+    kind = models.CharField(max_length=16, choices=RecordKind.choices)
+    identity = ArrayField(models.TextField())
+    reason = models.CharField(max_length=16, choices=WaitReason.choices)
+    waiting_since = models.DateTimeField()
+    applied_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["feed_file", "line"], name="a_line_waits_once")]
+        indexes = [
+            models.Index(
+                fields=["kind", "identity"], name="rows_still_waiting", condition=Q(applied_at__isnull=True)
+            )
+        ]
+        ordering = ["waiting_since", "id"]
+
+    def __str__(self) -> str:
+        return f"line {self.line} waits for its {self.reason}"
+
+
+class Drift(models.Model):
+    """Something in a layout that its declaration does not know, reported once."""
+
+    class Kind(models.TextChoices):
+        """What drifted."""
+
+        UNKNOWN_COLUMN = "unknown_column"
+        MISSING_OPTIONAL = "missing_optional"
+        UNLISTED_STATUS = "unlisted_status"
+
+    layout = models.CharField(max_length=64)
+    kind = models.CharField(max_length=32, choices=Kind.choices)
+    name = models.TextField()
+    first_seen_in = models.ForeignKey(FeedFile, on_delete=models.PROTECT)
+    first_seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["layout", "kind", "name"], name="drift_is_reported_once")
+        ]
+        ordering = ["-first_seen_at"]
+
+    def __str__(self) -> str:
+        return f"{self.layout}: {self.kind} {self.name}"
+
+
+class ChangeCounter(models.Model):
+    """One row that counts every committed change which a screen could show.
+
+    A table and not a sequence: a reader must never see the new count beside the old data.
+    """
+
+    count = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.count)

@@ -1,0 +1,1 @@
+"""What writes: receiving objects, loading their rows, linking, settling, closing the books."""

@@ -1,0 +1,222 @@
+"""One file from bytes to balanced ledger, in one transaction.
+
+The file is read in blocks, so memory does not grow with it. Whatever goes wrong inside, the
+transaction leaves nothing of the file behind.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from itertools import islice
+from typing import BinaryIO
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from ingestion.choices import FileStatus, RowOutcome
+from ingestion.csvrows import BadRow, CsvReading, Row, open_rows
+from ingestion.errors import FileRefused
+from ingestion.judging import Judge, Judged, Rejection
+from ingestion.layouts import Mapping, recognise
+from ingestion.models import (
+    Drift,
+    Feed,
+    FeedFile,
+    Flaw,
+    RejectedRow,
+    RejectedSubject,
+    WaitingRow,
+)
+from ingestion.services.records import Block, Merger
+from ingestion.services.tables import copy_rows
+
+BLOCK_ROWS = 2_000
+# Above this many touched patients it is quicker to evaluate everybody than to name them.
+MANY_PATIENTS = 10_000
+
+
+def hospital_zone() -> ZoneInfo | None:
+    """Give the hospital's zone; without one, only times that carry an offset can be read."""
+    return ZoneInfo(settings.HOSPITAL_TIME_ZONE) if settings.HOSPITAL_TIME_ZONE else None
+
+
+def open_reading(stream: BinaryIO, *, source: str) -> tuple[CsvReading, Mapping, Feed]:
+    """Recognise a file by its header and find its feed, reading it in the feed's encoding.
+
+    A header that cannot be read as UTF is tried in the encodings that the feeds of this
+    source declare. Raises FileRefused.
+    """
+    declared = Feed.objects.filter(source=source).exclude(encoding="").order_by("layout")
+    refusal: FileRefused | None = None
+    for encoding in (None, *dict.fromkeys(declared.values_list("encoding", flat=True))):
+        stream.seek(0)
+        try:
+            reading = open_rows(stream, encoding=encoding)
+            mapping = recognise(reading.header)
+        except FileRefused as error:
+            refusal = refusal or error
+            continue
+        feed, _ = Feed.objects.get_or_create(source=source, layout=mapping.layout.name)
+        if feed.encoding and encoding != feed.encoding:
+            stream.seek(0)
+            reading = open_rows(stream, encoding=feed.encoding)
+            mapping = recognise(reading.header)
+        return reading, mapping, feed
+    assert refusal is not None
+    raise refusal
+
+
+def load(feed_file: FeedFile, stream: BinaryIO, *, now: datetime) -> set[uuid.UUID] | None:
+    """Apply every row of `stream` and close the file's ledger. Call inside a transaction.
+
+    Returns the patients touched, or None where they are too many to name. Raises FileRefused.
+    """
+    reading, mapping, feed = open_reading(stream, source=feed_file.source)
+    feed_file.feed = feed
+    loader = _Loader(feed_file, mapping, now=now)
+    while rows := list(islice(reading.rows, BLOCK_ROWS)):
+        loader.take(rows)
+    loader.report_drift(mapping)
+    feed_file.is_possibly_cut = reading.possibly_cut
+    feed_file.status = FileStatus.INGESTED
+    feed_file.refusal = feed_file.reason = ""
+    feed_file.finished_at = now
+    feed_file.save()
+    return loader.patients
+
+
+class _Loader:
+    """Takes the blocks of one file: judges, merges, and counts each row in one column."""
+
+    def __init__(self, feed_file: FeedFile, mapping: Mapping, *, now: datetime) -> None:
+        self.patients: set[uuid.UUID] | None = set()
+        self._file = feed_file
+        self._now = now
+        self._judge = Judge(
+            mapping,
+            source_time=feed_file.source_time,
+            zone=hospital_zone(),
+            day_first=bool(feed_file.feed and feed_file.feed.is_day_first),
+        )
+        self._merger = Merger(feed_file, now=now)
+        self._department_at = mapping.columns.get("department", mapping.columns.get("ward"))
+        self._unlisted: set[str] = set()
+
+    def take(self, rows: list[Row | BadRow]) -> None:
+        """Judge and apply a block of rows and add them to the ledger."""
+        judged: list[tuple[int, Judged]] = []
+        rejected: list[tuple[Row | BadRow, Rejection]] = []
+        for row in rows:
+            verdict = (
+                Rejection(row.reason, None, [])
+                if isinstance(row, BadRow)
+                else self._judge.judge(row.fields)
+            )
+            if isinstance(verdict, Rejection):
+                rejected.append((row, verdict))
+            else:
+                judged.append((row.line, verdict))
+        block = self._merger.apply([(line, verdict.statements) for line, verdict in judged])
+        self._keep_rejected(rejected)
+        self._keep_flaws(judged)
+        self._keep_waiting(block)
+        self._count(block, len(rows), len(rejected))
+        self._touch(block.patients)
+
+    def report_drift(self, mapping: Mapping) -> None:
+        """Report once per layout what its declaration does not know."""
+        seen = [
+            *((Drift.Kind.UNKNOWN_COLUMN, name) for name, _ in mapping.unknown_columns),
+            *((Drift.Kind.MISSING_OPTIONAL, name) for name in mapping.missing_optional),
+            *((Drift.Kind.UNLISTED_STATUS, value) for value in sorted(self._unlisted)),
+        ]
+        Drift.objects.bulk_create(
+            [
+                Drift(
+                    layout=mapping.layout.name,
+                    kind=kind,
+                    name=name,
+                    first_seen_in=self._file,
+                    first_seen_at=self._now,
+                )
+                for kind, name in seen
+            ],
+            ignore_conflicts=True,
+        )
+
+    def _keep_rejected(self, rejected: list[tuple[Row | BadRow, Rejection]]) -> None:
+        rows = RejectedRow.objects.bulk_create(
+            RejectedRow(
+                feed_file=self._file,
+                line=row.line,
+                raw=row.raw,
+                reason=verdict.reason,
+                column=verdict.column or "",
+                department=self._department_of(row),
+            )
+            for row, verdict in rejected
+        )
+        subjects = [
+            RejectedSubject(
+                rejected_row=row,
+                kind=kind,
+                identity=list(identity),
+                column_set_id=self._merger.column_set(kind, says),
+            )
+            for row, (_, verdict) in zip(rows, rejected, strict=True)
+            for kind, identity, says in verdict.subjects
+        ]
+        RejectedSubject.objects.bulk_create(subjects)
+        # A later version may be on record already: files come in any order.
+        for kind in {subject.kind for subject in subjects}:
+            self._merger.settle(
+                kind, {tuple(subject.identity) for subject in subjects if subject.kind == kind}
+            )
+
+    def _department_of(self, row: Row | BadRow) -> str:
+        if isinstance(row, BadRow) or self._department_at is None:
+            return ""
+        return row.fields[self._department_at].strip()[:1000]
+
+    def _keep_flaws(self, judged: list[tuple[int, Judged]]) -> None:
+        rows = [
+            (self._file.pk, line, flaw.column, flaw.reason, flaw.value)
+            for line, verdict in judged
+            for flaw in verdict.flaws
+        ]
+        self._file.flaws += len(rows)
+        if rows:
+            columns = ("feed_file_id", "line", '"column"', "reason", "value")
+            copy_rows(Flaw._meta.db_table, columns, rows)
+        for _, verdict in judged:
+            self._unlisted.update(f"{one.column}: {one.value}" for one in verdict.drift)
+
+    def _keep_waiting(self, block: Block) -> None:
+        waits = {
+            line: row
+            for line, row in block.waiting.items()
+            if block.outcomes[line] is RowOutcome.WAITING
+        }
+        if waits:
+            copy_rows(
+                WaitingRow._meta.db_table,
+                ("feed_file_id", "line", "kind", "identity", "reason", "waiting_since"),
+                (
+                    (self._file.pk, line, row.kind, row.identity, row.reason, self._now)
+                    for line, row in waits.items()
+                ),
+            )
+
+    def _count(self, block: Block, rows: int, rejected: int) -> None:
+        self._file.rows += rows
+        self._file.rejected += rejected
+        for outcome in block.outcomes.values():
+            setattr(self._file, outcome.value, getattr(self._file, outcome.value) + 1)
+
+    def _touch(self, patients: set[uuid.UUID]) -> None:
+        if self.patients is not None:
+            self.patients |= patients
+            if len(self.patients) > MANY_PATIENTS:
+                self.patients = None
+

@@ -1,0 +1,53 @@
+"""Since when each patient is without a test: derived from the record, kept beside it.
+
+Kept and not computed on the fly, because the board asks for it every second and the history
+of tests only grows. Recomputed for the patients whom a block of rows touched.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+
+from django.db import connection
+
+# The latest of all order and performed times of the tests that are not cancelled; a withdrawn
+# result's time does not count, nor does that of a result which was taken back.
+_LAST_TESTS = """
+    SELECT touched.id AS patient, last.at, last.name
+    FROM unnest(%s::uuid[]) AS touched(id)
+    LEFT JOIN LATERAL (
+        SELECT timed.at, timed.name FROM (
+            (SELECT t.ordered_at AS at, t.name, t.id FROM ingestion_labtest t
+             WHERE t.patient_id = touched.id AND NOT t.is_cancelled
+             ORDER BY t.ordered_at DESC, t.id DESC LIMIT 1)
+            UNION ALL
+            (SELECT r.performed_at, t.name, t.id
+             FROM ingestion_labtest t JOIN ingestion_labresult r ON r.lab_test_id = t.id
+             WHERE t.patient_id = touched.id AND NOT t.is_cancelled
+               AND NOT r.is_withdrawn AND NOT r.is_taken_back AND r.performed_at IS NOT NULL
+             ORDER BY r.performed_at DESC, t.id DESC LIMIT 1)
+        ) AS timed ORDER BY timed.at DESC, timed.id DESC LIMIT 1
+    ) AS last ON TRUE
+"""
+
+
+def recompute_quiet(patients: Collection[uuid.UUID]) -> None:
+    """Set each patient's last test and each of their admissions' `quiet_since`."""
+    if not patients:
+        return
+    keys = [sorted(str(patient) for patient in patients)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH last AS ({_LAST_TESTS}), told AS (
+                UPDATE ingestion_patient p SET last_test_at = last.at, last_test_name = last.name
+                FROM last WHERE p.id = last.patient
+                  AND (p.last_test_at, p.last_test_name) IS DISTINCT FROM (last.at, last.name)
+            )
+            UPDATE ingestion_admission a SET quiet_since = greatest(a.admitted_at, last.at)
+            FROM last WHERE a.patient_id = last.patient
+              AND a.quiet_since IS DISTINCT FROM greatest(a.admitted_at, last.at)
+            """,
+            keys,
+        )

@@ -1,0 +1,372 @@
+"""Objects become feed files: registered once, ingested once, or refused with a reason.
+
+After a crash at any moment a file is ingested with its ledger, or refused, or still to be
+done; nothing of a half-done file is visible.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import BinaryIO, cast
+
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from ingestion.choices import FileStatus, RefusalReason
+from ingestion.errors import FileRefused, TimeZoneNotSet
+from ingestion.models import ChangeCounter, FeedFile
+from ingestion.services.loading import load
+from ingestion.signals import records_changed
+from ingestion.storage import Inbox, StoredObject
+from ingestion.values import source_time_in
+
+log = logging.getLogger(__name__)
+
+# One writer of the record at a time. Every ingestion holds this lock until it commits, so the
+# outcome is that of some order of files, whatever the number of workers.
+_BOOKS_LOCK = 0x5649_4749_4C01
+_DRAIN_LOCK = 0x5649_4749_4C02
+_FUTURE_TOLERANCE = timedelta(minutes=10)
+_READ_SIZE = 1 << 20
+# A file on record that could not even be opened: its content, and so its version, is unknown.
+UNREAD = "unread"
+MAX_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of one object: its file, and whether that was so before."""
+
+    file: FeedFile
+    was_ingested_before: bool = False
+    patients: set[uuid.UUID] | None = field(default_factory=set)
+
+    @property
+    def status(self) -> str:
+        """Ingested, already ingested, or refused."""
+        return "already ingested" if self.was_ingested_before else str(self.file.status)
+
+
+def source_time_of(stored: StoredObject) -> datetime:
+    """Give the time of an object's statements: the stamp in its name, else its last change."""
+    return source_time_in(stored.key) or stored.last_modified
+
+
+def ingest_all(
+    objects: Iterable[StoredObject], *, on_done: Callable[[Receipt], None] = lambda _: None
+) -> None:
+    """Ingest objects by source time, then tell the listeners once whom it touched.
+
+    Nobody is told before everything has been applied: what is evaluated between two files of
+    one delivery would judge half of what has arrived.
+    """
+    touched: set[uuid.UUID] | None = set()
+    ordered = sorted(objects, key=lambda stored: (source_time_of(stored), stored.key))
+    try:
+        for stored in ordered:
+            receipt = ingest(stored)
+            touched = _union(touched, receipt.patients)
+            on_done(receipt)
+    finally:
+        if ordered:
+            records_changed.send(sender=None, patients=touched)
+
+
+def _union(
+    some: set[uuid.UUID] | None, more: set[uuid.UUID] | None
+) -> set[uuid.UUID] | None:
+    return None if some is None or more is None else some | more
+
+
+def ingest(stored: StoredObject) -> Receipt:
+    """Ingest one object, or answer from its ledger where that was done before.
+
+    Raises TimeZoneNotSet, and database errors that say nothing about the file.
+    """
+    now = timezone.now()
+    try:
+        stream = stored.open()
+    except OSError as error:
+        return _refuse(stored, UNREAD, _unreadable(error), now)
+    with stream:
+        version = UNREAD
+        try:
+            version = _digest(stream)
+            with transaction.atomic():
+                return _ingest_version(stored, version, stream, now)
+        except FileRefused as refusal:
+            return _refuse(stored, version, refusal, now)
+        except OSError as error:
+            return _refuse(stored, version, _unreadable(error), now)
+        except (DataError, IntegrityError) as error:
+            log.exception("file could not be stored", extra={"error": type(error).__name__})
+            return _refuse(stored, version, _not_storable(error), now)
+
+
+def _ingest_version(
+    stored: StoredObject, version: str, stream: BinaryIO, now: datetime
+) -> Receipt:
+    _lock_the_books()
+    feed_file = _register(stored, version, now)
+    if feed_file.status == FileStatus.INGESTED:
+        return Receipt(feed_file, was_ingested_before=True)
+    if feed_file.source_time > now + _FUTURE_TOLERANCE:
+        raise FileRefused(
+            RefusalReason.FROM_THE_FUTURE,
+            "Its source time lies more than 10 minutes in the future: it would win over every"
+            " later file. Correct the sender's clock, then replay it with the right time.",
+        )
+    stream.seek(0)
+    watched = _Watched(stream)
+    patients = load(feed_file, cast(BinaryIO, watched), now=now)
+    if watched.digest() != version:
+        raise FileRefused(
+            RefusalReason.UNREADABLE,
+            "It was changed while it was read. Its new content counts as a new file.",
+        )
+    note_change()
+    return Receipt(feed_file, patients=patients)
+
+
+def register(stored: StoredObject) -> FeedFile | None:
+    """Put an object on record as received. Returns None where it is done already.
+
+    Raises OSError where it cannot be read.
+    """
+    with stored.open() as stream:
+        version = _digest(stream)
+    feed_file = _register(stored, version, timezone.now())
+    return feed_file if feed_file.status == FileStatus.RECEIVED else None
+
+
+def _register(stored: StoredObject, version: str, now: datetime) -> FeedFile:
+    source_time = source_time_of(stored)
+    is_stamped = source_time_in(stored.key) is not None
+    if not is_stamped and _came_between(stored, version):
+        # The same bytes under the same name are a new object once others came in between.
+        version = f"{version}@{stored.last_modified.isoformat()}"
+    feed_file, is_new = FeedFile.objects.get_or_create(
+        bucket=stored.bucket,
+        key=stored.key,
+        version=version,
+        defaults={
+            "source": stored.source,
+            "last_modified": stored.last_modified,
+            "source_time": source_time,
+            "received_at": now,
+            "size": stored.size,
+        },
+    )
+    if is_new and not is_stamped:
+        feed_file.is_comeback = FeedFile.objects.filter(
+            version__startswith=version[:64],
+            source=stored.source,
+            status=FileStatus.INGESTED,
+            rows__gt=0,
+            source_time__lt=source_time,
+        ).exists()
+    if version != UNREAD:
+        FeedFile.objects.filter(bucket=stored.bucket, key=stored.key, version=UNREAD).delete()
+    return feed_file
+
+
+def _came_between(stored: StoredObject, version: str) -> bool:
+    """Tell whether another content of this name was ingested since this one was, and before now."""
+    same_name = FeedFile.objects.filter(
+        bucket=stored.bucket, key=stored.key, status=FileStatus.INGESTED
+    )
+    before = same_name.filter(version__startswith=version[:64]).order_by("-source_time").first()
+    return (
+        before is not None
+        and before.source_time < stored.last_modified
+        and same_name.exclude(version__startswith=version[:64])
+        .filter(source_time__gt=before.source_time, source_time__lt=stored.last_modified)
+        .exists()
+    )
+
+
+def _refuse(stored: StoredObject, version: str, refusal: FileRefused, now: datetime) -> Receipt:
+    """Record a refusal in a transaction of its own: the file's own has left nothing."""
+    with transaction.atomic():
+        _lock_the_books()
+        feed_file = _register(stored, version, now)
+        if feed_file.status == FileStatus.INGESTED:
+            return Receipt(feed_file, was_ingested_before=True)
+        refuse(feed_file, refusal, now=now)
+    return Receipt(feed_file)
+
+
+def refuse(feed_file: FeedFile, refusal: FileRefused, *, now: datetime) -> None:
+    """Mark a file as refused, with its reason."""
+    feed_file.status = FileStatus.REFUSED
+    feed_file.refusal = refusal.reason
+    feed_file.reason = refusal.detail
+    feed_file.finished_at = now
+    feed_file.save()
+    note_change()
+
+
+def _unreadable(error: OSError) -> FileRefused:
+    if isinstance(error, FileNotFoundError):
+        return FileRefused(RefusalReason.VANISHED, "It was gone before it could be read.")
+    return FileRefused(
+        RefusalReason.UNREADABLE,
+        f"It could not be read ({error.strerror or type(error).__name__}). Check its permissions"
+        " and the disk, then ingest it again.",
+    )
+
+
+def _not_storable(error: Exception) -> FileRefused:
+    """Name the constraint, never the values: a database's message quotes the row."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    name = getattr(diagnosis, "constraint_name", None) or type(error).__name__
+    return FileRefused(
+        RefusalReason.UNREADABLE,
+        f"A row of it could not be stored ({name}). Nothing of the file was applied; please report this.",
+    )
+
+
+def note_change() -> None:
+    """Count a change that a screen could show; part of the transaction that made it."""
+    if not ChangeCounter.objects.filter(pk=1).update(count=F("count") + 1):
+        ChangeCounter.objects.create(pk=1, count=1)
+
+
+def _lock_the_books() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_BOOKS_LOCK])
+
+
+def _digest(stream: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while block := stream.read(_READ_SIZE):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+class _Watched(io.RawIOBase):
+    """A stream that remembers what was read from it, to notice a file changed under the reader."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._digest = hashlib.sha256()
+
+    def readable(self) -> bool:
+        """Say that this is for reading."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that it may be read again from the start."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Start over; there is nothing else to seek for."""
+        if (offset, whence) != (0, io.SEEK_SET):
+            raise io.UnsupportedOperation("only from the start")
+        self._digest = hashlib.sha256()
+        return self._stream.seek(0)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read and remember."""
+        block = self._stream.read(size)
+        self._digest.update(block)
+        return block
+
+    def digest(self) -> str:
+        """Give the SHA-256 of what was read since the start."""
+        return self._digest.hexdigest()
+
+
+def drain(inbox: Inbox | None = None) -> int:
+    """Ingest what the inbox has on record as received, by source time. Returns how many.
+
+    One drain at a time; what is registered meanwhile is taken in the same run. A file that
+    fails for no fault that can be named is tried a few times, then refused.
+    """
+    inbox = inbox or Inbox()
+    done = 0
+    while _pending(inbox).exists():
+        with _drain_lock() as is_mine:
+            if not is_mine:
+                break
+            done += _drain(inbox)
+    return done
+
+
+def _drain(inbox: Inbox) -> int:
+    touched: set[uuid.UUID] | None = set()
+    done = 0
+    try:
+        while batch := list(_pending(inbox)[:500]):
+            for feed_file in batch:
+                touched = _union(touched, _ingest_received(inbox, feed_file))
+                done += 1
+    finally:
+        records_changed.send(sender=None, patients=touched)
+    return done
+
+
+def _ingest_received(inbox: Inbox, feed_file: FeedFile) -> set[uuid.UUID] | None:
+    FeedFile.objects.filter(pk=feed_file.pk).update(attempts=F("attempts") + 1)
+    try:
+        receipt = ingest(inbox.object(feed_file.key))
+    except (TimeZoneNotSet, OperationalError):
+        raise
+    except OSError as error:
+        _refuse_received(feed_file, _unreadable(error))
+        return set()
+    except Exception as error:
+        log.exception("ingestion failed", extra={"file": feed_file.pk, "error": type(error).__name__})
+        if feed_file.attempts + 1 >= MAX_ATTEMPTS:
+            _refuse_received(feed_file, _given_up(error))
+        return set()
+    if receipt.file.pk != feed_file.pk:
+        _refuse_received(
+            feed_file,
+            FileRefused(RefusalReason.VANISHED, "It was replaced before it could be read."),
+        )
+    return receipt.patients
+
+
+def _refuse_received(feed_file: FeedFile, refusal: FileRefused) -> None:
+    with transaction.atomic():
+        _lock_the_books()
+        current = FeedFile.objects.get(pk=feed_file.pk)
+        if current.status == FileStatus.RECEIVED:
+            refuse(current, refusal, now=timezone.now())
+
+
+def _given_up(error: Exception) -> FileRefused:
+    return FileRefused(
+        RefusalReason.UNREADABLE,
+        f"Reading it failed {MAX_ATTEMPTS} times ({type(error).__name__}); please report this.",
+    )
+
+
+def _pending(inbox: Inbox) -> QuerySet[FeedFile]:
+    return FeedFile.objects.filter(bucket=inbox.bucket, status=FileStatus.RECEIVED).order_by(
+        "source_time", "key"
+    )
+
+
+@contextmanager
+def _drain_lock() -> Iterator[bool]:
+    """Try to become the only one who drains; yields whether that worked."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_DRAIN_LOCK])
+        is_mine = cursor.fetchone()[0]
+    try:
+        yield is_mine
+    finally:
+        if is_mine:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_DRAIN_LOCK])

@@ -1,0 +1,87 @@
+"""When a rejected row stops being work: a later version of the same record has been applied.
+
+Later means in the order of versions, and that one version must state every column that the
+rejected row has: what was lost with it has then been said again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef
+
+from ingestion.choices import RecordKind
+from ingestion.merging import Timeline, Version
+from ingestion.models import RejectedRow, RejectedSubject
+from ingestion.services.tables import (
+    ADMISSIONS,
+    COMBINED_RESULTS,
+    LAB_RESULTS,
+    LAB_TESTS,
+    PATIENTS,
+    Entry,
+    Identity,
+    Table,
+    fetch,
+)
+
+
+def tables_of(kind: RecordKind) -> dict[int, Table]:
+    """Give the tables in which a kind of record is kept, by how long its identity is."""
+    return {
+        RecordKind.PATIENT: {1: PATIENTS},
+        RecordKind.ADMISSION: {2: ADMISSIONS},
+        RecordKind.LAB_TEST: {2: LAB_TESTS},
+        RecordKind.LAB_RESULT: {1: LAB_RESULTS, 2: COMBINED_RESULTS},
+    }[kind]
+
+
+def settle(
+    kind: RecordKind,
+    identities: Collection[Identity],
+    *,
+    columns_of: dict[int, frozenset[str]],
+    timeline: Timeline,
+    now: datetime,
+) -> None:
+    """Settle the rejected rows that spoke of these records and have been overtaken."""
+    subjects = list(
+        RejectedSubject.objects.filter(
+            kind=kind, is_settled=False, identity__in=[list(identity) for identity in identities]
+        ).select_related("rejected_row__feed_file")
+    )
+    if not subjects:
+        return
+    records: dict[Identity, Entry] = {}
+    for length, table in tables_of(kind).items():
+        wanted = {tuple(s.identity) for s in subjects if len(s.identity) == length}
+        records.update(fetch(table, wanted) if wanted else {})
+    overtaken = [
+        subject.pk
+        for subject in subjects
+        if _is_overtaken(subject, records.get(tuple(subject.identity)), columns_of, timeline)
+    ]
+    RejectedSubject.objects.filter(pk__in=overtaken).update(is_settled=True)
+    open_subjects = RejectedSubject.objects.filter(rejected_row=OuterRef("pk"), is_settled=False)
+    RejectedRow.objects.filter(
+        ~Exists(open_subjects), subjects__in=overtaken, settled_at__isnull=True
+    ).update(settled_at=now)
+
+
+def _is_overtaken(
+    subject: RejectedSubject,
+    record: Entry | None,
+    columns_of: dict[int, frozenset[str]],
+    timeline: Timeline,
+) -> bool:
+    """A record that waits has not been applied: it settles nothing yet."""
+    if record is None or (subject.kind != RecordKind.PATIENT and record.parent is None):
+        return False
+    row = subject.rejected_row
+    rejected = Version.of(row.feed_file.source_time, row.feed_file_id, row.line)
+    return any(
+        columns_of[column_set] >= columns_of[subject.column_set_id]
+        and timeline.is_later(version, rejected)
+        for column_set, version in record.statements.items()
+    )

@@ -1,0 +1,18 @@
+"""Ops, and the admin site that it gives to operators."""
+
+from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
+
+
+class OpsConfig(AppConfig):
+    """Registers the application."""
+
+    name = "ops"
+    default = True
+
+
+class OperatorAdminConfig(admin_apps.AdminConfig):
+    """Puts the operators' site in the place of the stock one."""
+
+    default_site = "ops.admin_site.OperatorAdminSite"
+    default = False
