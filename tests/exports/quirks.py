@@ -26,7 +26,7 @@ RESULTS = "result_id,test_id,result_value,performed_date,performed_time"
 
 
 def split_set(*, received_at: datetime = CLOCK) -> list[ExportObject]:
-    """The four split layouts, two systems, fifteen files, four of them refused; ingest them in any order."""
+    """The four split layouts in fifteen files, four of them to refuse; ingest them in any order."""
     return [
         *_patients(received_at),
         *_admissions(received_at),

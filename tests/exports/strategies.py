@@ -1,9 +1,9 @@
 """Small hospitals for hypothesis: few identities, so that files contradict each other often.
 
 `exports()` draws files, `orders(objects)` an order of arrival with repeats, `moments()` an instant
-to evaluate at. Forms and values that the contract leaves to a reading (`tests/oracle`, docstring, 1
-to 22) are not drawn; what merging and evaluation leave to one (23 to 36) is. Nobody in these files
-has ever lived.
+to evaluate at. All files are read at `CLOCK`: a product under test must be told that time. Forms
+and values that the contract leaves to a reading (`tests/oracle`, docstring, 1 to 22) are not
+drawn; what merging and evaluation leave to one (23 to 36) is. Nobody in these files has ever lived.
 """
 
 from collections.abc import Sequence
@@ -78,6 +78,26 @@ RESULT_STATUSES = ("Final", "preliminary", "Corrected")
 UNLISTED = ("Lost", "?")
 TOO_LONG_ID = "9" * 65
 TOO_LONG_TEXT = "y" * 1001
+SHREDS = (
+    b"",
+    b'"',
+    b'""',
+    b'\n"',
+    b'",',
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b"\x00",
+    b"\xff",
+    b",",
+    b";",
+    b"\t",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    b"\xe2\x80",
+    b"\x00\xd8",
+    b"9" * 70,
+)
 UNKNOWN_COLUMNS = ("note", "shoe_size")
 
 
@@ -236,11 +256,39 @@ def orders(objects: Sequence[ExportObject]) -> st.SearchStrategy[list[ExportObje
     return again.flatmap(lambda more: st.permutations([*objects, *more]))
 
 
+@st.composite
+def noisy_exports(draw: st.DrawFn, *, layouts: Sequence[str] = SPLIT) -> list[ExportObject]:
+    """Draw files that a bad transmission has cut, torn and sprinkled with odd bytes.
+
+    The forms that the contract leaves to a reading do occur: what must hold is that every row is
+    in the books, not that two readers agree on each.
+    """
+    return [
+        local_file(
+            each.key,
+            draw(_torn(each.content)),
+            last_modified=each.last_modified,
+            received_at=each.received_at,
+            source=each.source,
+        )
+        for each in draw(exports(layouts=layouts, most_files=4))
+    ]
+
+
 def moments() -> st.SearchStrategy[datetime]:
     """Draw an instant to evaluate at, near the clock or near a file's source time."""
     quarters = st.integers(-16, 4 * 24 * 6).map(lambda n: timedelta(minutes=15 * n))
     starts = st.sampled_from((datetime(2025, 3, 18, 6, tzinfo=UTC), CLOCK))
     return st.builds(lambda start, more: start + more, starts, quarters)
+
+
+@st.composite
+def _torn(draw: st.DrawFn, content: bytes) -> bytes:
+    for _ in range(draw(st.integers(0, 6))):
+        start = draw(st.integers(0, len(content)))
+        length = draw(st.sampled_from((0, 0, 1, 2, 30)))
+        content = content[:start] + draw(st.sampled_from(SHREDS)) + content[start + length :]
+    return content
 
 
 @st.composite

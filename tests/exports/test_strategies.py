@@ -14,6 +14,7 @@ from tests.exports.strategies import (
     ZONE,
     exports,
     moments,
+    noisy_exports,
     orders,
 )
 from tests.oracle import ExportObject, Hospital
@@ -40,7 +41,7 @@ def test_any_order_with_any_repeats_ends_in_the_same_hospital(
 
 
 @SLOW
-@given(objects=exports(layouts=ALL))
+@given(objects=st.one_of(exports(layouts=ALL), noisy_exports(layouts=ALL)))
 def test_every_row_is_rejected_or_speaks(objects: list[ExportObject]) -> None:
     for file in hospital_of(objects).files:
         spoken = {rank[-1] for rank, _ in file.said}
