@@ -8,13 +8,13 @@ What the contract leaves open, and how it is decided here:
 - A carriage return ends no line alone; a header that holds one is refused, since the whole file
   would be its header. At the very end of a file it is half a line end.
 - The byte order mark is believed before the encoding that a feed declares.
-- The header stands on one physical line: a stray quote in it cannot make a patient a column's name.
+- The header stands on one physical line: no stray quote can make a patient a column's name.
 - Delimiters are counted in the whole header row; of equally frequent ones the comma goes before the
   semicolon and that before the tab.
 - A line of delimiters is no line of blanks, not even when the delimiter is the tab.
 - 1 MiB is counted in bytes, the line's end aside. No quoted field runs over a line that is longer.
-- A line "read by itself" is counted as generously as it can be: an open quote's field reaches to the
-  line's end, one that is closed amiss to the next delimiter. The line with the closing quote is
+- A line "read by itself" is counted as generously as it can be: an open quote's field reaches to
+  the line's end, one that is closed amiss to the next delimiter. The line with the closing quote is
   such a line too. In doubt a row is rejected and seen, never swallowed and lost.
 - A row over several lines is `encoding` if one of them is; a line whose quote is not closed and that
   has bad bytes too is `encoding`.
@@ -219,7 +219,7 @@ class _Rows:
         self._next = 0  # of the held lines, the first that no row has used yet
         self._number = 0  # of the last line used
         self._delimiter = ","
-        self._width = 0
+        self._width = 0  # while the header is read, which no second line continues
 
     def read_header(self) -> tuple[list[str], str]:
         """The fields of the first line that is not blank, and the delimiter that they show."""
@@ -230,10 +230,11 @@ class _Rows:
         _refuse_unreadable_header(line)
         self._use(1)
         self._delimiter = max(DELIMITERS, key=line.count)
-        fields = _fields_of(line, self._delimiter)
-        if fields is None:
+        try:
+            fields, _ = self._split(line)
+        except _QuoteFault:
             detail = "The header row has a quote that is not closed on its line as it must be."
-            raise FileRefused(RefusalReason.NO_HEADER, detail)
+            raise FileRefused(RefusalReason.NO_HEADER, detail) from None
         self._width = len(fields)
         return fields, self._delimiter
 
@@ -265,7 +266,9 @@ class _Rows:
         delimiter, width = self._delimiter, self._width
         while self._next < len(self._held.lines):
             line = self._held.lines[self._next]
-            fields = None if isinstance(line, _FaultyLine) else _simple_fields(line, delimiter)
+            fields = (
+                None if isinstance(line, _FaultyLine) else _simple_fields(line, delimiter, width)
+            )
             if fields is not None and len(fields) == width > 1:
                 self._use(1)
                 yield Row(self._number, fields, line.removesuffix("\r"))
@@ -306,7 +309,8 @@ class _Rows:
             else:
                 end = line.find(self._delimiter, at)
                 value, at = (line[at:].removesuffix("\r"), -1) if end < 0 else (line[at:end], end)
-            fields.append(value)
+            if len(fields) <= self._width or not self._width:
+                fields.append(value)
             if at < 0 or line[at:] in ("", "\r"):
                 return fields, used
             at += 1
@@ -326,7 +330,7 @@ class _Rows:
 
     def _continuation(self, used: int) -> str:
         """The line behind the first `used` ones of this row, if a quoted field may run over it."""
-        line = self._line(used) if used < ROW_LINES else None
+        line = self._line(used) if self._width and used < ROW_LINES else None
         if line is None or _fault_of(line) is RejectReason.TOO_LONG:
             raise _QuoteFault
         if _has_fields(line, self._width, delimiter=self._delimiter):
@@ -415,24 +419,25 @@ def _refuse_unreadable_header(line: str) -> None:
 
 
 def _name(field: str) -> str:
-    return field.strip(" \t\r\n\ufeff\xa0")
+    return field.strip().strip("\ufeff").strip()
 
 
 def _is_blank(line: str) -> bool:
-    return not line or line.isspace()
+    """Blanks alone; of a line that is too long nobody knows."""
+    return (not line or line.isspace()) and not isinstance(line, _FaultyLine)
 
 
 def _fault_of(line: str) -> RejectReason | None:
     return line.reason if isinstance(line, _FaultyLine) else None
 
 
-def _simple_fields(line: str, delimiter: str) -> list[str] | None:
+def _simple_fields(line: str, delimiter: str, width: int) -> list[str] | None:
     """The fields of a line where no field is quoted, or where all are and none holds a quote."""
     line = line.removesuffix("\r")
     if '"' not in line:
-        return line.split(delimiter)
+        return line.split(delimiter, width)
     if line[0] == '"' == line[-1]:
-        fields = line[1:-1].split(f'"{delimiter}"')
+        fields = line[1:-1].split(f'"{delimiter}"', width)
         if line.count('"') == 2 * len(fields):
             return fields
     return None

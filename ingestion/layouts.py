@@ -43,17 +43,17 @@ class Making(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column that a layout knows. A vital one places a record; if it is optional, it is vital
-    only in its form.
+    """One column that a layout knows; all names are in lower case.
+
+    A vital one places a record. If it is optional too, it is vital only in its form.
     """
 
     name: str
     form: Form = Form.TEXT
     aliases: tuple[str, ...] = ()
     is_vital: bool = False
-    words: MappingOf[str, bool] = field(
-        default_factory=dict
-    )  # of a status: in lower case, and whether it ends something
+    # Of a status: each listed word in lower case, and whether it ends what it is said of.
+    words: MappingOf[str, bool] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,8 +62,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute of a record. It is stated if the header has the first of its columns (a
-    release: one that states it).
+    """One attribute of a record, stated if the header has the first of its columns.
+
+    (A release is stated by any of its columns but a bare time.)
     """
 
     name: str
@@ -74,7 +75,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record that each row speaks of; `only_with` names the column without which it does not."""
+    """One record that each row speaks of, if the header has the column `only_with`."""
 
     kind: RecordKind
     identity: tuple[str, ...]
@@ -98,15 +99,14 @@ class Layout:
         return self.required + self.optional
 
     @property
-    def known_names(self) -> frozenset[str]:
-        return frozenset(name for column in self.columns for name in column.names)
+    def column_of(self) -> dict[str, str]:
+        """Which column each name means that a header may give it."""
+        return {name: column.name for column in self.columns for name in column.names}
 
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """How one header fits its layout: where each known column stands, and what else there is or is
-    not.
-    """
+    """How one header fits its layout: where its columns stand, and what it has more or less."""
 
     layout: Layout
     columns: MappingOf[str, int]
@@ -114,29 +114,17 @@ class Mapping:
     missing_optional: tuple[str, ...]
 
 
-CANCELLING = ("Cancelled", "Canceled", "Rejected", "Deleted", "Entered in error", "Not performed")
+CANCELLING = (
+    *("Cancelled", "Canceled", "Rejected", "Deleted"),
+    *("Entered in error", "Not performed"),
+)
 TEST_STATUS = (
-    "Ordered",
-    "In Progress",
-    "Completed",
-    "Pending",
-    "Scheduled",
-    "Collected",
-    "Received",
-    "Resulted",
+    *("Ordered", "In Progress", "Completed"),
+    *("Scheduled", "Collected", "Received", "Pending", "Resulted", "Final"),
 )
 RESULT_STATUS = (
-    *(
-        "Final",
-        "Preliminary",
-        "Corrected",
-        "Amended",
-        "Partial",
-        "Pending",
-        "Completed",
-        "In Progress",
-        "Ordered",
-    ),
+    *("Final", "Preliminary", "Corrected", "Amended", "Partial", "Pending"),
+    *("Completed", "In Progress", "Ordered"),
     *("Normal", "Abnormal", "High", "Low", "Critical"),
 )
 
@@ -351,11 +339,11 @@ LAYOUTS = (PMS_PATIENTS, PMS_ADMISSIONS, PMS_COMBINED, LIS_LAB_TESTS, LIS_LAB_RE
 def recognise(header: Sequence[str], *, layouts: Sequence[Layout] = LAYOUTS) -> Mapping:
     """Match a header with the layout that has the most required columns among those that fit.
 
-    Raises FileRefused if none fits (or several as well as each other), if a column is named twice,
-    or if a required column of another layout of the same system is there that the fitting layout
-    does not know. Columns without a name are unknown columns, called by their place.
+    Raises FileRefused if none fits (or two fit equally well), if a column is named twice, or if it
+    holds a required column of another layout of the same system that the fitting one does not know.
+    A column without a name is an unknown column; two of them are a column named twice.
     """
-    names = [_matched(name) for name in header]
+    names = [_compared(name) for name in header]
     fitting = _best_fitting(frozenset(names), layouts)
     if not fitting:
         raise FileRefused(RefusalReason.UNKNOWN_LAYOUT, _nearest(frozenset(names), layouts))
@@ -368,11 +356,13 @@ def recognise(header: Sequence[str], *, layouts: Sequence[Layout] = LAYOUTS) -> 
     return _mapped(header, names, fitting[0])
 
 
-def _matched(name: str) -> str:
-    """A column's name as it is compared: without regard to case, surrounding blanks or a byte order
-    mark.
-    """
-    return name.strip().strip("\ufeff").strip().lower()
+def _compared(name: str) -> str:
+    """A name without regard to case, surrounding blanks or a byte order mark."""
+    return _bare(name).lower()
+
+
+def _bare(name: str) -> str:
+    return name.strip().strip("\ufeff").strip()
 
 
 def _lacking(names: frozenset[str], layout: Layout) -> list[str]:
@@ -386,22 +376,19 @@ def _best_fitting(names: frozenset[str], layouts: Sequence[Layout]) -> list[Layo
 
 
 def _nearest(names: frozenset[str], layouts: Sequence[Layout]) -> str:
-    """A sentence that helps, and that repeats no name of the header: without a header those are
-    patients.
-    """
-    nearest = min(layouts, key=lambda layout: len(_lacking(names, layout)) / len(layout.required))
+    """A sentence that helps and repeats no name sent: where the header should be, patients may."""
+    nearest = min(layouts, key=lambda each: len(_lacking(names, each)) / len(each.required))
     lacking = _lacking(names, nearest)
     if len(lacking) == len(nearest.required):
-        return "No layout fits the header: it holds none of the columns that a layout requires."
-    return f"No layout fits the header. The nearest is {nearest.name}, which lacks: {', '.join(lacking)}."
+        return "No layout fits the header: it has none of the columns that a layout requires."
+    columns = ", ".join(lacking)
+    return f"No layout fits the header. The nearest is {nearest.name}; it lacks {columns}."
 
 
 def _refuse_duplicates(names: list[str], layout: Layout) -> None:
-    column_of = {name: column.name for column in layout.columns for name in column.names}
+    column_of = layout.column_of
     first: dict[str, int] = {}
     for place, name in enumerate(names, start=1):
-        if not name:
-            continue
         column = column_of.get(name, name)
         if column in first:
             known = f" ({column})" if name in column_of else ""
@@ -411,26 +398,22 @@ def _refuse_duplicates(names: list[str], layout: Layout) -> None:
 
 
 def _refuse_foreign_columns(names: list[str], layout: Layout, layouts: Sequence[Layout]) -> None:
-    unknown = [name for name in names if name not in layout.known_names]
+    unknown = frozenset(names) - layout.column_of.keys()
     for other in layouts:
         if other.system != layout.system:
             continue
-        foreign = [
-            column.name for column in other.required if not set(unknown).isdisjoint(column.names)
-        ]
+        foreign = [each.name for each in other.required if not unknown.isdisjoint(each.names)]
         if foreign:
-            detail = f"The header fits {layout.name}, but holds {', '.join(foreign)}, which {other.name} requires."
+            columns = ", ".join(foreign)
+            detail = f"The header fits {layout.name} but holds {columns}, as {other.name} does."
             raise FileRefused(RefusalReason.FOREIGN_COLUMN, detail)
 
 
 def _mapped(header: Sequence[str], names: list[str], layout: Layout) -> Mapping:
-    column_of = {name: column.name for column in layout.columns for name in column.names}
-    columns, unknown = {}, []
-    for place, name in enumerate(names):
-        if name in column_of:
-            columns[column_of[name]] = place
-        else:
-            sent = header[place].strip().strip("\ufeff").strip()
-            unknown.append((sent or f"unnamed column {place + 1}", place))
+    column_of = layout.column_of
+    columns = {column_of[name]: place for place, name in enumerate(names) if name in column_of}
+    unknown = tuple(
+        (_bare(header[place]), place) for place, name in enumerate(names) if name not in column_of
+    )
     missing = tuple(column.name for column in layout.optional if column.name not in columns)
-    return Mapping(layout, columns, tuple(unknown), missing)
+    return Mapping(layout, columns, unknown, missing)

@@ -8,15 +8,13 @@ for a bounded number of texts, since a feed says the same few thousand again and
 
 What the contract leaves open, and how it is decided here:
 
-- `AM` and `PM` stand in capitals behind one blank, as in the contract's form.
-- A date-time has hours and minutes at least. One whose time is impossible is no date-time at all:
-  `bad_date`.
-- An instant beyond what every zone can show is brought to the edge of it (9999-12-31 means "for
-  ever" in some exports).
+- `AM` and `PM` stand behind exactly one blank, in capitals or not.
+- A date-time is ISO 8601 in its extended form, with hours and minutes at least. One whose time is
+  impossible is no date-time at all: `bad_date`.
+- An instant that UTC or the hospital's clock cannot show (before the year 1, after 9999) is none.
 - The last second of a local day is the one before the next day begins, also where 23:59:59 occurs
   twice.
-- A number has at most 18 digits before and 12 behind the point. A comma makes none: it may divide
-  thousands or decimals.
+- A number is a plain decimal with a point. A comma makes none: it may divide thousands or decimals.
 """
 
 from __future__ import annotations
@@ -32,29 +30,20 @@ LONGEST_MISSING = max(map(len, MISSING))
 LONGEST_TIME_TEXT = 40  # no form is longer; nothing longer is remembered
 REMEMBERED = 8192
 
-FIRST_INSTANT = datetime(1, 1, 2, tzinfo=UTC)
-LAST_INSTANT = datetime(9999, 12, 30, tzinfo=UTC)
-
-INTEGER_DIGITS = 18
-DECIMAL_DIGITS = 12
-
 _SLASH_DATE = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
 _DASH_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?( AM| PM)?")
+_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?(?: ([AaPp])[Mm])?")
 _MOMENT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?"
     r"(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 )
-_NUMBER = re.compile(
-    r"(<=|>=|[<>≤≥])?\s*([+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,2})?)"
-)
-_COMPARATORS = {"≤": "<=", "≥": ">="}
-_UNIT_DIVIDERS = re.compile(r"[,;|\n]|\bor\b", re.IGNORECASE)
+_NUMBER = re.compile(r"(<=|>=|[<>≤≥])?\s*([+-]?[0-9]+(?:\.[0-9]+)?)")
+_UNIT_DIVIDERS = re.compile("[,;]")
 _STAMP = re.compile(
     r"(?<![0-9])(?:"
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2})-([0-9]{2})-([0-9]{2})"
     r"|([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})"
-    r")(?:[.,]([0-9]+))?Z"
+    r")(?:\.([0-9]+))?Z"
 )
 
 
@@ -92,34 +81,37 @@ def parse_moment(text: str) -> datetime | None:
     return _moment(text) if len(text) <= LONGEST_TIME_TEXT else None
 
 
-def instant_of(local: datetime, zone: ZoneInfo) -> datetime:
-    """The instant of a local time. Twice: the earlier one. Skipped: by the offset in force before
-    the gap.
+def instant_of(local: datetime, zone: ZoneInfo) -> datetime | None:
+    """The instant of a local time; None if it is beyond the calendar.
+
+    Of a time that occurs twice the earlier instant; one that is skipped is read with the offset in
+    force before the gap. `fold=0` means both.
     """
-    offset = local.replace(tzinfo=zone).utcoffset()
-    assert offset is not None
-    return _within_bounds(local, offset)
+    offset = local.replace(tzinfo=zone, fold=0).utcoffset()
+    return None if offset is None else _minus(local, offset)
 
 
-def end_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """The last second of a local day."""
+def end_of_day(day: date, zone: ZoneInfo) -> datetime | None:
+    """The last second of a local day; None if it is beyond the calendar."""
     if day == date.max:
-        return LAST_INSTANT
-    midnight = datetime.combine(day + timedelta(days=1), time())
-    return instant_of(midnight, zone) - timedelta(seconds=1)
+        return instant_of(datetime.combine(day, time(23, 59, 59)), zone)
+    midnight = instant_of(datetime.combine(day + timedelta(days=1), time()), zone)
+    return None if midnight is None else midnight - timedelta(seconds=1)
+
+
+def is_on_calendar(instant: datetime, zone: ZoneInfo) -> bool:
+    """Whether the hospital's clock can show the instant."""
+    try:
+        instant.astimezone(zone)
+    except OverflowError:
+        return False
+    return True
 
 
 def parse_number(text: str) -> tuple[Decimal | None, str | None]:
-    """The number in a result and its comparator (`<`, `<=`, `>`, `>=`), or two times None if it is
-    no number.
-    """
+    """The number in a result and the comparator before it, as sent; twice None if it is none."""
     found = _NUMBER.fullmatch(text)
-    if found is None:
-        return None, None
-    number = Decimal(found[2])
-    if not _is_storable(number):
-        return None, None
-    return number, _COMPARATORS.get(found[1], found[1])
+    return (Decimal(found[2]), found[1]) if found else (None, None)
 
 
 def is_ambiguous_unit(text: str) -> bool:
@@ -162,7 +154,7 @@ def _time(text: str) -> time | None:
     if half:
         if not 1 <= hour <= 12:
             return None
-        hour = hour % 12 + (12 if half == " PM" else 0)
+        hour = hour % 12 + (12 if half in "Pp" else 0)
     try:
         return time(hour, int(found[2]), int(found[3] or 0))
     except ValueError:
@@ -181,7 +173,7 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         return None
     local = datetime.combine(day, clock)
-    return local if offset is None else _within_bounds(local, offset)
+    return local if offset is None else _minus(local, offset)
 
 
 def _microseconds(fraction: str | None) -> int:
@@ -199,15 +191,8 @@ def _offset(text: str | None) -> timedelta | None:
     return -size if text[0] == "-" else size
 
 
-def _within_bounds(local: datetime, offset: timedelta) -> datetime:
+def _minus(local: datetime, offset: timedelta) -> datetime | None:
     try:
-        instant = (local - offset).replace(tzinfo=UTC)
+        return (local - offset).replace(tzinfo=UTC)
     except OverflowError:
-        return FIRST_INSTANT if local.year == 1 else LAST_INSTANT
-    return min(max(instant, FIRST_INSTANT), LAST_INSTANT)
-
-
-def _is_storable(number: Decimal) -> bool:
-    exponent = number.as_tuple().exponent
-    assert isinstance(exponent, int)
-    return -exponent <= DECIMAL_DIGITS and number.adjusted() < INTEGER_DIGITS
+        return None
