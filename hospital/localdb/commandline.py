@@ -56,6 +56,9 @@ def _announce(services: LocalServices) -> None:
 
 def _is_known(command: str) -> bool:
     # A mistyped command is answered by Django at once, without a server started for it.
+    import django
     from django.core.management import get_commands
 
+    # Set up first: before that, Django would find its own commands alone and remember only those.
+    django.setup()
     return command in get_commands()
