@@ -19,10 +19,10 @@ ZONE = "Asia/Jerusalem"
 CLOCK = datetime(2025, 3, 22, 12, 0, tzinfo=UTC)
 THRESHOLDS = {"Cardiology": 24.0, "Oncology": 72.0}
 
-PATIENTS = ("P1", "P2", "007", "7")
-CASES = ("C1", "C2", "C3")
-TESTS = ("T1", "T2", "t2")
-RESULTS = ("R1", "R2", "R3")
+PATIENTS = ("P1", "P2", "P1", "P2", "P1", "P2", "07", "7")
+CASES = ("C1", "C1", "C2")
+TESTS = ("T1", "T1", "T1", "T2", "t2")
+RESULTS = ("R1", "R1", "R2")
 MISSING = ("", "NULL", "na", "N/A", "  ")
 
 # The stamps lie close together and repeat, so that the rules behind source time decide often.
@@ -45,12 +45,12 @@ DATES = (
     "2025-03-19",
     "2025-03-20",
     "3/20/2025",
-    "2025-03-18T23:30:00+05:00",
+    "2025-03-18T23:30:00-05:00",
     "2025-03-19 04:05",
     "2025-03-21",
     "3/22/2025",
 )
-TIMES = ("8:00 AM", "12:00 AM", "12:30 PM", "08:00", "8:05", "23:59:59", "0:00", "8:05:01 PM")
+TIMES = ("8:00 AM", "12:30 AM", "12:30 PM", "08:00", "8:05", "8:05:01", "23:59:59", "0:00")
 BAD_DATES = ("13/45/2025", "2025-02-30", "20.3.2025", "yesterday", "2025-3-20", "3/20/25")
 BAD_TIMES = ("25:00", "13:00 PM", "0:30 AM", "8", "08:60", "noon")
 OLD_DATES = ("12/31/1899", "1/1/1900", "5/5/0900")
@@ -202,6 +202,7 @@ _COMBINED_REQUIRED = (
 )
 SPLIT = ("pms.patients", "pms.admissions", "lis.lab_tests", "lis.lab_results")
 COMBINED = ("pms.combined", "lis.combined")
+OTHER_SYSTEM = {"pms": "test_id", "lis": "first_name"}  # unknown here, so drift and no more
 FOREIGN = {"pms": "admission_id", "lis": "test_type"}
 
 
@@ -224,7 +225,15 @@ _FORMS = st.builds(
 )
 # Rows whose form is broken, as often as a transmission breaks them: seldom.
 _FAULTS = st.sampled_from(
-    ("",) * 14 + ("blank", "short", "long", "bad bytes", "nul", "open quote", "stray quote")
+    ("",) * 42 + ("blank", "short", "long", "bad bytes", "nul", "open quote", "stray quote")
+)
+
+
+PEOPLE = local_file(
+    "people-2025-03-20T00-00-00Z.csv",
+    b"patient_id,first_name,last_name,date_of_birth\nP1,Noa,Levi,1950-01-31\nP2,Dan,Bar,\n",
+    last_modified=MODIFIED[0],
+    received_at=CLOCK,
 )
 
 
@@ -245,9 +254,11 @@ def exports(
     """
     count = draw(st.integers(1, most_files))
     numbers = draw(st.permutations(range(count)))
-    return [
+    objects = [
         draw(_objects(number, layouts, sources, most_rows, is_local=is_local)) for number in numbers
     ]
+    # Without people all else would wait; where they come is for `orders` to draw.
+    return [*objects, *([PEOPLE] if draw(st.integers(0, 3)) else [])]
 
 
 def orders(objects: Sequence[ExportObject]) -> st.SearchStrategy[list[ExportObject]]:
@@ -276,10 +287,12 @@ def noisy_exports(draw: st.DrawFn, *, layouts: Sequence[str] = SPLIT) -> list[Ex
 
 
 def moments() -> st.SearchStrategy[datetime]:
-    """Draw an instant to evaluate at, near the clock or near a file's source time."""
-    quarters = st.integers(-16, 4 * 24 * 6).map(lambda n: timedelta(minutes=15 * n))
-    starts = st.sampled_from((datetime(2025, 3, 18, 6, tzinfo=UTC), CLOCK))
-    return st.builds(lambda start, more: start + more, starts, quarters)
+    """Draw an instant to evaluate at, before, among and after the times in the files."""
+    hours = st.integers(-12, 12).map(lambda n: timedelta(hours=n))
+    starts = st.sampled_from(
+        [datetime(2025, 3, day, 6, 0, 10, tzinfo=UTC) for day in range(19, 25)]
+    )
+    return st.builds(lambda start, more: start + more, starts, hours)
 
 
 @st.composite
@@ -304,7 +317,7 @@ def _objects(
     layout = draw(st.sampled_from(layouts))
     stamp = draw(st.sampled_from((*STAMPS * 3, "", "", *FUTURE_STAMPS)))
     local = local_file(
-        f"{number}-{layout}-{stamp}.csv" if is_local else f"{number % 3}-{stamp}.csv",
+        f"{number}-{layout}-{stamp}.csv" if is_local else f"{number % 2}-{stamp}.csv",
         draw(_contents(layout, most_rows)),
         last_modified=draw(st.sampled_from(MODIFIED)),
         received_at=CLOCK,
@@ -329,7 +342,7 @@ def _contents(draw: st.DrawFn, layout: str, most_rows: int) -> bytes:
     columns = draw(_headers(layout))
     # A delimiter inside an unknown name must not outnumber the real ones; these names hold none.
     lines = [line_of(_dressed(draw, columns), delimiter=form.delimiter)]
-    for _ in range(draw(st.integers(0, most_rows))):
+    for _ in range(draw(st.one_of(st.integers(1, most_rows), st.integers(0, most_rows)))):
         row = [draw(_VALUES[layout].get(column, _TEXT)) for column in columns]
         lines.append(_written(draw, _decided(row), form))
     return bytes_of(lines, encoding=form.encoding, line_end=form.line_end, is_cut=form.is_cut)
@@ -341,16 +354,18 @@ def _headers(draw: st.DrawFn, layout: str) -> list[str]:
     known = list(_VALUES[layout])
     required = list(_COMBINED_REQUIRED) if layout == "pms.combined" else known[: _REQUIRED[layout]]
     optional = [column for column in known if column not in required]
-    chosen = draw(st.lists(st.sampled_from(optional), unique=True))
+    chosen = draw(st.one_of(st.just(optional), st.lists(st.sampled_from(optional), unique=True)))
     unknown = draw(st.sampled_from(((), (), (), UNKNOWN_COLUMNS[:1], UNKNOWN_COLUMNS)))
     columns = draw(st.permutations([*required, *chosen, *unknown]))
-    fault = draw(st.sampled_from(("",) * 20 + ("twice", "lacks", "foreign")))
+    fault = draw(st.sampled_from(("",) * 36 + ("twice", "lacks", "foreign", "other system")))
     if fault == "twice":
         return [*columns, columns[0]]
     if fault == "lacks":
         return [column for column in columns if column != required[1]]
     if fault == "foreign" and not layout.endswith(".combined"):
         return [*columns, FOREIGN[layout.partition(".")[0]]]
+    if fault == "other system":
+        return [*columns, OTHER_SYSTEM[layout.partition(".")[0]]]
     return list(columns)
 
 

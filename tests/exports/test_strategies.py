@@ -20,7 +20,7 @@ from tests.exports.strategies import (
 from tests.oracle import ExportObject, Hospital
 
 ALL = SPLIT + COMBINED
-SLOW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def hospital_of(objects: list[ExportObject]) -> Hospital:
@@ -71,7 +71,7 @@ def test_the_draws_meet_every_rule() -> None:
     """A strategy that never draws a conflict would prove nothing about conflicts."""
     met: Counter[str] = Counter()
 
-    @settings(max_examples=600, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=300, deadline=None, derandomize=True, database=None)
     @given(objects=exports(layouts=ALL))
     def meet(objects: list[ExportObject]) -> None:
         hospital = hospital_of(objects)
