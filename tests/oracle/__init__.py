@@ -87,6 +87,11 @@ Evaluation
 35. A feed that delivered only later than the instant was silent at that instant.
 36. An admission is judged with its release, department, cancellations and withdrawals as they
     stand now. Departments' thresholds are found by their exact name.
+37. A feed has delivered once a file of it was ingested; refused files start none. A second notice
+    of a refused file changes nothing.
+
+Not modelled: drift, the mark of a possibly cut file, the column of a rejection, settledness,
+operators' decisions, the board's list of what it cannot vouch for.
 """
 
 from tests.oracle.hospital import FileReading, Hospital
