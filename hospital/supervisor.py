@@ -90,10 +90,13 @@ class Supervisor:
                 self._mourn(child, now)
 
     def stop(self) -> None:
-        """In order, each as soon as the one before it is gone; a second Ctrl-C hurries all."""
+        """All are asked in order and wind down side by side; a second Ctrl-C hurries them."""
         self.stopping = True
         for child in reversed(self.children):
-            self._stop(child)
+            child.signal(signal.SIGTERM)
+        asked_at = time.monotonic()
+        for child in reversed(self.children):
+            self._wait_for_end(child, end=asked_at + child.patience)
 
     def dismiss_guard(self) -> None:
         """After everything has stopped; until then it is needed."""
@@ -124,9 +127,7 @@ class Supervisor:
         for line in child.last_lines():
             self.say(f"  {line}")
 
-    def _stop(self, child: Child) -> None:
-        child.signal(signal.SIGTERM)
-        end = time.monotonic() + child.patience
+    def _wait_for_end(self, child: Child, *, end: float) -> None:
         while child.is_running() and time.monotonic() < end and not self.hurried:
             time.sleep(0.05)
         child.signal(signal.SIGKILL, whole_group=True)

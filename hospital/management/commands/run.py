@@ -1,5 +1,6 @@
 """manage.py run: the whole hospital in one terminal. `make run` calls it."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -11,11 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from hospital import localdb
+from hospital.demo import make_demo_users
 from hospital.stage import MANAGE, CannotRun, Stage
 from hospital.supervisor import Supervisor
+from ingestion.models import FeedFile
 
 
 class Interrupted(Exception):
@@ -45,15 +51,14 @@ class Command(BaseCommand):
 
     def _run(self, stage: Stage) -> None:
         stage.require_free_port()
-        environment = stage.environment()
-        supervisor = Supervisor(stage.children(), stage.data_dir, environment, self._say)
+        supervisor = Supervisor(stage.children(), stage.data_dir, stage.environment(), self._say)
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(name, supervisor.interrupt)
-        has_local = self._is_local(stage)
+        # manage.py put the local addresses into the environment unless somebody had set others.
+        has_local = os.environ["DATABASE_URL"] == localdb.reserve(stage.data_dir).database_url
         try:
             if has_local:
-                self._say("Database and broker …")
-                environment.update(localdb.ensure(stage.data_dir).environment())
+                self._start_services(stage)
             sign_ins = self._prepare(stage, supervisor)
             self._say("Web server, worker, beat, watcher …")
             supervisor.start()
@@ -70,41 +75,50 @@ class Command(BaseCommand):
             supervisor.dismiss_guard()
             self._say("Stopped.")
 
-    def _is_local(self, stage: Stage) -> bool:
-        """manage.py put the local addresses into the environment unless somebody had set others."""
-        return os.environ["DATABASE_URL"] == localdb.reserve(stage.data_dir).database_url
+    def _start_services(self, stage: Stage) -> None:
+        self._say("Database and broker …")
+        expected = localdb.reserve(stage.data_dir)
+        found = localdb.ensure(stage.data_dir)
+        if found != expected:
+            # Somebody else took a port that was ours, and the settings have read the old one.
+            for name in found.environment():
+                os.environ.pop(name, None)
+            os.execv(sys.executable, [sys.executable, str(MANAGE), "run"])
 
-    def _prepare(self, stage: Stage, supervisor: Supervisor) -> str:
-        """Tables, static files, users; returns the demo's sign-ins."""
+    def _prepare(self, stage: Stage, supervisor: Supervisor) -> dict[str, str]:
+        """Tables, pages, users; returns the demo's sign-ins."""
         self._say("Tables …")
-        self._manage("migrate", "--no-input", stage=stage, supervisor=supervisor)
-        asked = "from ingestion.models import FeedFile; print(FeedFile.objects.exists())"
-        found = self._manage("shell", "-v", "0", "-c", asked, stage=stage, supervisor=supervisor)
-        stage.require_own_kind(has_files=found.strip().endswith("True"))
-        self._say("Pages …")
-        self._manage("collectstatic", "--no-input", stage=stage, supervisor=supervisor)
+        call_command("migrate", interactive=False, verbosity=0)
+        stage.require_own_kind(has_files=FeedFile.objects.exists())
+        self._heed(supervisor)
+        self._collect_static()
+        self._heed(supervisor)
         if stage.is_demo:
-            return self._manage("demousers", stage=stage, supervisor=supervisor)
-        self._ask_for_first_user(stage, supervisor)
-        return ""
+            return make_demo_users(stage.data_dir)
+        self._ask_for_first_user(supervisor)
+        return {}
 
-    def _manage(self, *command: str, stage: Stage, supervisor: Supervisor) -> str:
-        """One of our own commands in a process of its own, with the children's environment."""
-        done = subprocess.run(
-            [sys.executable, str(MANAGE), *command], env=supervisor.environment, text=True,
-            stdin=subprocess.DEVNULL, capture_output=True, check=False, start_new_session=True,
-        )  # fmt: skip
+    def _heed(self, supervisor: Supervisor) -> None:
         if supervisor.stopping:
             raise Interrupted
-        if done.returncode:
-            self._say(done.stdout + done.stderr)
-            raise CannotRun(f"manage.py {command[0]} failed; the lines above say why.")
-        return done.stdout
 
-    def _ask_for_first_user(self, stage: Stage, supervisor: Supervisor) -> None:
-        count = "from django.contrib.auth.models import User; print(User.objects.exists())"
-        found = self._manage("shell", "-v", "0", "-c", count, stage=stage, supervisor=supervisor)
-        if found.strip().endswith("True"):
+    def _collect_static(self) -> None:
+        """Copying and compressing takes seconds, so only what changed makes it necessary."""
+        found = [
+            (path, Path(storage.path(path)).stat().st_mtime_ns)
+            for finder in get_finders()
+            for path, storage in finder.list([])
+        ]
+        stamp = hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
+        kept = Path(settings.STATIC_ROOT) / ".collected"
+        if kept.exists() and kept.read_text() == stamp:
+            return
+        self._say("Pages …")
+        call_command("collectstatic", interactive=False, verbosity=0)
+        kept.write_text(stamp)
+
+    def _ask_for_first_user(self, supervisor: Supervisor) -> None:
+        if User.objects.exists():
             return
         if not sys.stdin.isatty():
             self._say(
@@ -115,15 +129,13 @@ class Command(BaseCommand):
         self._say("The first user:")
         command = [sys.executable, str(MANAGE), "createsuperuser"]
         subprocess.run(command, env=supervisor.environment, check=False)
-        if supervisor.stopping:
-            raise Interrupted
+        self._heed(supervisor)
 
     def _wait_for_web(self, stage: Stage, supervisor: Supervisor) -> None:
         end = time.monotonic() + 60
         while time.monotonic() < end:
             supervisor.look()
-            if supervisor.stopping:
-                raise Interrupted
+            self._heed(supervisor)
             try:
                 urllib.request.urlopen(f"{stage.address}accounts/login/", timeout=2).close()
                 return
@@ -133,12 +145,12 @@ class Command(BaseCommand):
                 time.sleep(0.2)
         raise CannotRun(f"The web server does not answer: see {stage.logs / 'web.log'}.")
 
-    def _welcome(self, stage: Stage, sign_ins: str) -> None:
+    def _welcome(self, stage: Stage, sign_ins: dict[str, str]) -> None:
         self._say(f"\nVigil runs at {stage.address}")
         if stage.is_demo:
             self._say("Its hospital is simulated, its people are invented. Sign in as one of:\n")
-            for line in sign_ins.strip().splitlines():
-                self._say(f"  {line}")
+            for name, password in sign_ins.items():
+                self._say(f"  {name:<10} {password}")
         elif not os.environ.get("HOSPITAL_TIME_ZONE"):
             self._say(
                 "HOSPITAL_TIME_ZONE is not set: files with times that have no offset wait until "

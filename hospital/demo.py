@@ -1,0 +1,29 @@
+"""The demo's users. Their passwords are random for every data folder and kept in it."""
+
+from pathlib import Path
+
+from django.contrib.auth.models import User
+
+from hospital.localdb.places import Place
+
+CAST = ("nurse", "physician", "lab", "operator")
+
+
+def make_demo_users(data_dir: Path) -> dict[str, str]:
+    """Make who is missing; returns each name with its password. The second time nothing changes."""
+    place = Place.at(data_dir)
+    place.make()
+    passwords = {name: place.password(f"sign-in-{name}") for name in CAST}
+    for name, password in passwords.items():
+        _make(name, password)
+    return passwords
+
+
+def _make(name: str, password: str) -> None:
+    runs_the_place = name == "operator"
+    user, is_new = User.objects.get_or_create(
+        username=name, defaults={"is_staff": runs_the_place, "is_superuser": runs_the_place}
+    )
+    if is_new or not user.check_password(password):
+        user.set_password(password)
+        user.save(update_fields=["password"])
