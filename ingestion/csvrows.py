@@ -5,8 +5,8 @@ keeps only a little of the file at a time: a line of a gigabyte is passed over u
 
 What the contract leaves open, and how it is decided here:
 
-- A carriage return ends no line alone; a header that holds one is refused, since the whole file
-  would be its header. At the very end of a file it is half a line end.
+- A carriage return by itself ends no line: it is a character like any other. At the very end of a
+  file it is half a line end.
 - The byte order mark is believed before the encoding that a feed declares.
 - The header stands on one physical line: no stray quote can make a patient a column's name.
 - Delimiters are counted in the whole header row; of equally frequent ones the comma goes before the
@@ -16,8 +16,8 @@ What the contract leaves open, and how it is decided here:
 - A line "read by itself" is counted as generously as it can be: an open quote's field reaches to
   the line's end, one that is closed amiss to the next delimiter. The line with the closing quote is
   such a line too. In doubt a row is rejected and seen, never swallowed and lost.
-- A row over several lines is `encoding` if one of them is; a line whose quote is not closed and that
-  has bad bytes too is `encoding`.
+- A row over several lines is `encoding` if one of them is; so is a line whose quote is not closed
+  and that has bad bytes too.
 - A row that runs over more than 200 lines or 20 MiB altogether is a fault of its quotes: memory and
   time stay bounded.
 - In raw text a NUL, which no text column can hold, reads as `␀`.
@@ -411,8 +411,6 @@ def _refuse_unreadable_header(line: str) -> None:
         detail = "The header row holds control characters: this is a binary file, no CSV export."
     elif isinstance(line, _FaultyLine):
         detail = "The header row is not in this feed's encoding, or this is a binary file."
-    elif "\r" in line.rstrip():
-        detail = "Lines end in a carriage return alone; a line feed must end them."
     else:
         return
     raise FileRefused(RefusalReason.NO_HEADER, detail)
@@ -452,9 +450,7 @@ def _closing_quote(line: str, start: int) -> int:
 
 
 def _has_fields(line: str, width: int, *, delimiter: str) -> bool:
-    """Whether the line, read by itself, has so many fields; a blank line has none."""
-    if _is_blank(line) and delimiter not in line:
-        return False
+    """Whether the line, read by itself, has so many fields."""
     if '"' not in line:
         return line.count(delimiter) + 1 == width
     count, at = 1, 0

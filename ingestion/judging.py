@@ -231,6 +231,9 @@ class _Releasing:
         self._reader = reader
         self._attribute = attribute
         self._when, self._other = (reader.columns[name] for name in attribute.columns)
+        self._of_time = [
+            column.name for column in (self._when, self._other) if column.form is not Form.STATUS
+        ]
         self._when_cell = reader.place.get(self._when.name)
         self._other_cell = reader.place.get(self._other.name)
 
@@ -240,7 +243,7 @@ class _Releasing:
         if self._when_cell is None and other is None:
             return  # a status that says nothing is all there is
         values[self._attribute.name] = None
-        if cells.flaws and cells.has_flaw_in(self._attribute.columns):
+        if cells.flaws and cells.has_flaw_in(self._of_time):
             return
         if when is not None:
             column, at = self._when, self._at(when, other)

@@ -377,6 +377,8 @@ def _best_fitting(names: frozenset[str], layouts: Sequence[Layout]) -> list[Layo
 
 def _nearest(names: frozenset[str], layouts: Sequence[Layout]) -> str:
     """A sentence that helps and repeats no name sent: where the header should be, patients may."""
+    if any("\r" in name for name in names):
+        return "No layout fits the header: lines end in a carriage return alone, not a line feed."
     nearest = min(layouts, key=lambda each: len(_lacking(names, each)) / len(each.required))
     lacking = _lacking(names, nearest)
     if len(lacking) == len(nearest.required):

@@ -64,8 +64,8 @@ def parse_date_column(text: str, *, day_first: bool = False) -> date | None:
     if len(text) > LONGEST_TIME_TEXT:
         return None
     found = _date(text, day_first)
-    if found is None and _moment(text) is not None:
-        return _date(text[:10], day_first)
+    if found is None and (moment := _moment(text)) is not None:
+        return moment[0].date()
     return found
 
 
@@ -75,10 +75,15 @@ def parse_time(text: str) -> time | None:
 
 
 def parse_moment(text: str) -> datetime | None:
-    """Date and time in one value: aware and in UTC if it has an offset, else naive and local; None
-    if it is neither.
+    """Date and time in one value, or None if it is not both.
+
+    Aware and in UTC if it has an offset, else naive and local.
     """
-    return _moment(text) if len(text) <= LONGEST_TIME_TEXT else None
+    moment = _moment(text) if len(text) <= LONGEST_TIME_TEXT else None
+    if moment is None:
+        return None
+    local, offset = moment
+    return local if offset is None else _minus(local, offset)
 
 
 def instant_of(local: datetime, zone: ZoneInfo) -> datetime | None:
@@ -162,18 +167,16 @@ def _time(text: str) -> time | None:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _moment(text: str) -> datetime | None:
+def _moment(text: str) -> tuple[datetime, timedelta | None] | None:
     found = _MOMENT.fullmatch(text)
     day = _date(found[1], False) if found else None
     if found is None or day is None:
         return None
     try:
         clock = time(int(found[2]), int(found[3]), int(found[4] or 0), _microseconds(found[5]))
-        offset = _offset(found[6])
+        return datetime.combine(day, clock), _offset(found[6])
     except ValueError:
         return None
-    local = datetime.combine(day, clock)
-    return local if offset is None else _minus(local, offset)
 
 
 def _microseconds(fraction: str | None) -> int:
