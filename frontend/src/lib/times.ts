@@ -11,6 +11,11 @@ export function localeOf(language: string): string {
   return `${REGIONS[language] ?? 'en-GB'}-u-ca-gregory-nu-latn`;
 }
 
+/** A whole number with the language's separators, in Latin digits. */
+export function figureOf(count: number, language: string): string {
+  return count.toLocaleString(localeOf(language));
+}
+
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function formatOf(locale: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {

@@ -2,6 +2,7 @@ import { useTranslation } from 'react-i18next';
 import type { Board } from '@/lib/api-types';
 import { feedName } from '@/lib/feed-name';
 import { useTimes } from '@/lib/hospital';
+import classes from './cannot-know-banner.module.css';
 import bannerClasses from '@/components/ui/banner.module.css';
 
 type Props = { board: Board; now: number };
@@ -33,7 +34,7 @@ export function CannotKnowBanner({ board, now }: Props) {
         {silent.length > 0 && since
           ? t('vouch.becauseFeeds', { count: silent.length, feeds: names, time })
           : since && t('vouch.since', { time })}{' '}
-        {t('vouch.nothingDecided')}
+        <span className={classes.detail}>{t('vouch.nothingDecided')}</span>
       </p>
     </section>
   );

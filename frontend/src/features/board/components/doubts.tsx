@@ -1,4 +1,5 @@
 import { Link } from '@tanstack/react-router';
+import { useMediaQuery } from '@mantine/hooks';
 import type { TFunction } from 'i18next';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -8,7 +9,8 @@ import { useTimes } from '@/lib/hospital';
 import type { Times } from '@/lib/times';
 import classes from './doubts.module.css';
 
-const AT_FIRST = 3;
+const AT_FIRST = 2;
+const AT_FIRST_ON_A_PHONE = 1;
 const WEIGHT: Record<Doubt['kind'], number> = {
   admission_rows_waiting: 0,
   admission_rows_rejected: 1,
@@ -25,11 +27,12 @@ export function Doubts({ board, now }: Props) {
   const { t } = useTranslation();
   const times = useTimes();
   const [isOpen, setOpen] = useState(false);
+  const isNarrow = useMediaQuery('(max-width: 40em)') ?? false;
   const doubts = board.doubts
     .filter((doubt) => !isToldByBanner(doubt, board))
     .toSorted((one, other) => WEIGHT[one.kind] - WEIGHT[other.kind]);
   if (doubts.length === 0) return null;
-  const shown = isOpen ? doubts : doubts.slice(0, AT_FIRST);
+  const shown = isOpen ? doubts : doubts.slice(0, isNarrow ? AT_FIRST_ON_A_PHONE : AT_FIRST);
   const more = doubts.length - shown.length;
   return (
     <section className={classes.doubts} aria-labelledby="doubts-title">
@@ -43,15 +46,18 @@ export function Doubts({ board, now }: Props) {
         {shown.map((doubt, index) => (
           <li key={`${doubt.kind} ${doubt.department ?? ''} ${doubt.feed ?? ''} ${String(index)}`}>
             {sentenceOf(doubt, t, times, now)} <Whence doubt={doubt} now={now} />
+            {more > 0 && index === shown.length - 1 && (
+              <>
+                {' '}
+                <button type="button" className={classes.more} onClick={() => setOpen(true)}>
+                  {t('vouch.moreDoubts', { count: more })}
+                </button>
+              </>
+            )}
           </li>
         ))}
       </ul>
       <span className={classes.acts}>
-        {more > 0 && (
-          <button type="button" className={classes.more} onClick={() => setOpen(true)}>
-            {t('vouch.moreDoubts', { count: more })}
-          </button>
-        )}
         <Link to="/feeds">{t('vouch.seeFeeds')}</Link>
       </span>
     </section>

@@ -4,7 +4,7 @@ import { TimeStamp } from '@/components/ui/time-stamp';
 import type { Feed } from '@/lib/api-types';
 import { feedName } from '@/lib/feed-name';
 import { useTimes } from '@/lib/hospital';
-import { localeOf } from '@/lib/times';
+import { figureOf } from '@/lib/times';
 import classes from './feeds-table.module.css';
 
 type Props = { feeds: Feed[]; now: number; chosen: string | null; onChoose: (feed: string | null) => void };
@@ -52,7 +52,7 @@ export function FeedsTable({ feeds, now, chosen, onChoose }: Props) {
 type RowProps = { feed: Feed; now: number; isChosen: boolean; onToggle: () => void };
 
 function Row({ feed, now, isChosen, onToggle }: RowProps) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   return (
     <tr data-freshness={feed.freshness} data-chosen={isChosen || undefined}>
       <th scope="row">
@@ -76,10 +76,16 @@ function Row({ feed, now, isChosen, onToggle }: RowProps) {
         {feed.newest_file && <bdi className={classes.key}>{feed.newest_file.key}</bdi>}
       </td>
       <td data-label={t('feeds.files')}>
-        {t('feeds.filesIngested', { count: feed.files.ingested })}
+        {t('feeds.filesIngested', {
+          count: feed.files.ingested,
+          figure: figureOf(feed.files.ingested, i18n.language),
+        })}
         {feed.files.refused > 0 && (
           <strong className={classes.refused}>
-            {t('feeds.filesRefused', { count: feed.files.refused })}
+            {t('feeds.filesRefused', {
+              count: feed.files.refused,
+              figure: figureOf(feed.files.refused, i18n.language),
+            })}
           </strong>
         )}
       </td>
@@ -107,12 +113,12 @@ function Figure({ name, count, isConcern = false }: FigureProps) {
   const { i18n } = useTranslation();
   return (
     <td
-      className={classes.figure}
+      className={`${classes.figure ?? ''} figures`}
       data-label={name}
       data-concern={(isConcern && count > 0) || undefined}
       data-none={count === 0 || undefined}
     >
-      {count.toLocaleString(localeOf(i18n.language))}
+      {figureOf(count, i18n.language)}
     </td>
   );
 }

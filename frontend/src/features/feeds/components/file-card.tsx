@@ -3,7 +3,7 @@ import { TimeStamp } from '@/components/ui/time-stamp';
 import { balances, COLUMNS } from '@/features/feeds/components/ledger';
 import type { FeedFile } from '@/lib/api-types';
 import { feedName } from '@/lib/feed-name';
-import { localeOf } from '@/lib/times';
+import { figureOf } from '@/lib/times';
 import classes from './file-card.module.css';
 
 type Props = { file: FeedFile; now: number };
@@ -43,7 +43,6 @@ export function FileCard({ file, now }: Props) {
 /** rows = created + updated + …, written as a sum that anyone can check. */
 function Ledger({ file }: { file: FeedFile }) {
   const { t, i18n } = useTranslation();
-  const figure = (count: number) => count.toLocaleString(localeOf(i18n.language));
   const words = {
     created: t('feeds.created'),
     updated: t('feeds.updated'),
@@ -54,8 +53,10 @@ function Ledger({ file }: { file: FeedFile }) {
   };
   const isBalanced = balances(file);
   return (
-    <p className={classes.ledger}>
-      <span className={classes.rows}>{t('feeds.rowsCount', { count: file.rows })}</span>
+    <p className={`${classes.ledger ?? ''} figures`}>
+      <span className={classes.rows}>
+        {t('feeds.rowsCount', { count: file.rows, figure: figureOf(file.rows, i18n.language) })}
+      </span>
       {COLUMNS.map((column, index) => (
         <span
           key={column}
@@ -65,7 +66,7 @@ function Ledger({ file }: { file: FeedFile }) {
         >
           <span className={classes.sign}>{index === 0 ? '=' : '+'}</span>
           <span>
-            <strong>{figure(file[column])}</strong> {words[column]}
+            <strong>{figureOf(file[column], i18n.language)}</strong> {words[column]}
           </span>
         </span>
       ))}

@@ -21,60 +21,47 @@ export function PatientTests({ id, from, onFrom, now }: Props) {
   const condition = conditionOf(query);
   const tests = query.data;
   return (
-    <>
-      <section aria-labelledby="tests-title">
-        <div className={classes.head}>
-          <h2 id="tests-title" className={classes.heading}>
-            {t('patient.tests')}
-          </h2>
-          <FromDate from={from} onFrom={onFrom} />
-        </div>
-        {condition.kind === 'stale' && <StaleBanner at={condition.at} />}
-        {condition.kind === 'failed' ? (
-          <FailedNotice
-            title={t('failed.tests')}
-            retrying={condition.retrying}
-            onRetry={() => void query.refetch()}
-          />
-        ) : tests === undefined ? (
-          <p className={classes.plain} role="status">
-            {t('app.loading')}
-          </p>
-        ) : tests.length === 0 ? (
-          <p className={classes.plain}>
-            {from === null ? t('patient.noTests') : t('patient.noTestsFrom', { date: times.date(from) })}
-          </p>
-        ) : (
-          <TestsTable tests={tests} now={now} />
-        )}
-        {query.hasNextPage && (
-          <Button
-            variant="default"
-            mt="sm"
-            onClick={() => void query.fetchNextPage()}
-            aria-disabled={query.isFetchingNextPage}
-          >
-            {query.isFetchingNextPage ? t('board.loadingMore') : t('app.more')}
-          </Button>
-        )}
-      </section>
-      {tests !== undefined && tests.length > 0 && (
-        <section aria-labelledby="trend-title">
-          <h2 id="trend-title" className={classes.trendHeading}>
-            {t('trend.title')}
-          </h2>
-          <Suspense
-            fallback={
-              <p className={classes.plain} role="status">
-                {t('app.loading')}
-              </p>
-            }
-          >
+    <section aria-labelledby="tests-title">
+      <div className={classes.head}>
+        <h2 id="tests-title" className={classes.heading}>
+          {t('patient.tests')}
+        </h2>
+        <FromDate from={from} onFrom={onFrom} />
+      </div>
+      {condition.kind === 'stale' && <StaleBanner at={condition.at} />}
+      {condition.kind === 'failed' ? (
+        <FailedNotice
+          title={t('failed.tests')}
+          retrying={condition.retrying}
+          onRetry={() => void query.refetch()}
+        />
+      ) : tests === undefined ? (
+        <p className={classes.plain} role="status">
+          {t('app.loading')}
+        </p>
+      ) : tests.length === 0 ? (
+        <p className={classes.plain}>
+          {from === null ? t('patient.noTests') : t('patient.noTestsFrom', { date: times.date(from) })}
+        </p>
+      ) : (
+        <>
+          <Suspense fallback={<p className={classes.plain}>{t('app.loading')}</p>}>
             <Trends tests={tests} isPartial={query.hasNextPage} />
           </Suspense>
-        </section>
+          <TestsTable tests={tests} now={now} />
+        </>
       )}
-    </>
+      {query.hasNextPage && (
+        <Button
+          variant="default"
+          mt="sm"
+          onClick={() => void query.fetchNextPage()}
+          aria-disabled={query.isFetchingNextPage}
+        >
+          {query.isFetchingNextPage ? t('board.loadingMore') : t('app.more')}
+        </Button>
+      )}
+    </section>
   );
 }
 
