@@ -1,0 +1,158 @@
+"""Runs every check and sums them up. `make test` runs all, `make lint` those that run no tests.
+
+Knows which checks there are, not what they find. A check whose program is missing is reported as
+not run, by name: what was not looked at must not look fine.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+BIN = PROJECT / ".venv" / "bin"
+FRONTEND = PROJECT / "frontend"
+CACHE = PROJECT / ".cache"
+REPORTS = CACHE / "reports"
+PYTHON_CODE = ["hospital", "api", "alerts", "ingestion", "ops", "simulator", "scripts", "tests"]
+NO_TESTS_COLLECTED = 5
+
+
+class Outcome(Enum):
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_RUN = "not run"
+
+
+@dataclass
+class Check:
+    """One program, and what is said of it. `tests`: it runs tests and says how many passed."""
+
+    name: str
+    command: list[str]
+    cwd: Path = PROJECT
+    tests: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
+    outcome: Outcome = Outcome.NOT_RUN
+    seconds: float = 0.0
+    remark: str = ""
+
+    def run(self) -> None:
+        if not shutil.which(self.command[0]):
+            self.remark = f"{Path(self.command[0]).name} is missing"
+            return
+        started = time.monotonic()
+        done = subprocess.run(
+            self.command, cwd=self.cwd, env=os.environ | self.environment, check=False, text=True,
+            stdin=subprocess.DEVNULL, stdout=None if self.tests else subprocess.PIPE,
+            stderr=None if self.tests else subprocess.STDOUT,
+        )  # fmt: skip
+        self.seconds = time.monotonic() - started
+        self.outcome = Outcome.FAILED if done.returncode else Outcome.PASSED
+        if self.tests and done.returncode == NO_TESTS_COLLECTED:
+            self.outcome, self.remark = Outcome.NOT_RUN, "no such tests"
+        elif done.returncode and not self.tests:
+            print(done.stdout)
+
+    @property
+    def line(self) -> str:
+        remark = f"  ({self.remark})" if self.remark else ""
+        return f"{self.outcome.value:<8} {self.name:<28} {self.seconds:6.1f} s{remark}"
+
+
+def tool(name: str) -> str:
+    return str(BIN / name)
+
+
+def lint_checks() -> list[Check]:
+    code = [name for name in PYTHON_CODE if (PROJECT / name).is_dir()]
+    return [
+        Check("ruff check", [tool("ruff"), "check", "."]),
+        Check("ruff format", [tool("ruff"), "format", "--check", "."]),
+        Check("pylint", [tool("pylint"), "--score=n", "manage.py", *code]),
+        Check("mypy --strict", [tool("mypy"), "manage.py", *code]),
+        Check("import layers", [tool("lint-imports"), "--cache-dir", str(CACHE / "layers")]),
+        Check("migrations", [tool("python"), "scripts/migrations.py"]),
+        Check("OpenAPI schema", [tool("python"), "scripts/schema.py"]),
+        Check("licences", [tool("python"), "scripts/licences.py"]),
+        Check("eslint, prettier", ["npm", "run", "--silent", "lint"], FRONTEND),
+        Check("tsc", ["npm", "run", "--silent", "typecheck"], FRONTEND),
+    ]
+
+
+def test_checks() -> list[Check]:
+    pytest = [tool("python"), "-m", "pytest"]
+    return [
+        Check("vitest", ["npm", "run", "--silent", "test"], FRONTEND, tests=True),
+        Check("build of the board", ["npm", "run", "--silent", "build"], FRONTEND),
+        Check("pytest", [*pytest, "-n", "2", "-m", "not browser", *report("pytest")], tests=True),
+        Check("journeys in Chromium", [*pytest, "-m", "browser", *report("journeys")], tests=True),
+    ]
+
+
+def report(name: str) -> list[str]:
+    return [f"--junitxml={REPORTS / name}.xml"]
+
+
+def provide_chromium(journeys: Check) -> bool:
+    done = subprocess.run(
+        [tool("python"), "scripts/chromium.py"], cwd=PROJECT, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    journeys.environment = {"CHROMIUM_PATH": done.stdout.strip()}
+    journeys.remark = "" if done.returncode == 0 else "Chromium is missing"
+    return done.returncode == 0
+
+
+def counted_tests() -> dict[str, int]:
+    """What pytest counted, from its reports; a test that erred has failed."""
+    total = {"passed": 0, "failed": 0, "skipped": 0}
+    for path in REPORTS.glob("*.xml"):
+        for suite in ET.parse(path).getroot().iter("testsuite"):
+            counted = {
+                key: int(suite.get(key, 0)) for key in ("tests", "errors", "failures", "skipped")
+            }
+            failed = counted["errors"] + counted["failures"]
+            total["failed"] += failed
+            total["skipped"] += counted["skipped"]
+            total["passed"] += max(0, counted["tests"] - failed - counted["skipped"])
+    return total
+
+
+def sum_up(checks: list[Check]) -> int:
+    print("\n" + "\n".join(check.line for check in checks) + "\n")
+    tests = counted_tests()
+    failed = [check for check in checks if check.outcome is Outcome.FAILED]
+    passed = [check for check in checks if check.outcome is Outcome.PASSED]
+    not_run = [check.name for check in checks if check.outcome is Outcome.NOT_RUN]
+    if not_run:
+        print(f"Not run: {', '.join(not_run)}.")
+    skipped = f", {tests['skipped']} skipped" if tests["skipped"] else ""
+    # Checks and pytest's tests together, in the words that build servers look for.
+    bad = len([check for check in failed if not re.match("pytest|journeys", check.name)])
+    bad += max(tests["failed"], len(failed) - bad)
+    print(f"{len(passed) + tests['passed']} passed, {bad} failed{skipped}")
+    return 1 if failed else 0
+
+
+def main(arguments: list[str]) -> int:
+    shutil.rmtree(REPORTS, ignore_errors=True)
+    REPORTS.mkdir(parents=True)
+    checks = lint_checks() + ([] if "--lint" in arguments else test_checks())
+    for check in checks:
+        print(f"── {check.name}", flush=True)
+        if check.name.startswith("journeys") and not provide_chromium(check):
+            continue
+        check.run()
+        print(f"   {check.line}", flush=True)
+    return sum_up(checks)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
