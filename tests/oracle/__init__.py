@@ -70,7 +70,7 @@ Judging
 26. Dates of birth are compared as local days; 130 years to the day are still plausible.
 27. `status` is stated only by a listed word, as `is_cancelled` is. Both test layouts share one
     list.
-28. Extra data of a combined row is kept with each of its records.
+28. Extra data of a combined row is kept with its admission or its test.
 29. A result names a patient if any of its rows ever did: a later row that does not says nothing.
 30. A `lis.combined` row without a `result` column leaves the result as it was, performed time too.
 

@@ -287,7 +287,7 @@ def _pms_combined(row: Row) -> list[Statement]:
             said[attribute] = row.text(column)
     identity = (row.identifier("admission_id") or "", *patient.identity)
     extras = row.extras()
-    return [_with(patient, extras), _with(Statement("admission", identity, said), extras)]
+    return [patient, _with(Statement("admission", identity, said), extras)]
 
 
 def _combined_release(row: Row, admitted_at: datetime | None) -> dict[str, Release | None]:
@@ -313,7 +313,7 @@ def _lis_combined(row: Row) -> list[Statement]:
     if row.states("result"):
         value = _measured(row, "result")
         result = {"value": value, "performed_at": test_at if value else None}
-        statements.append(_with(Statement("combined_result", identity, result), extras))
+        statements.append(Statement("combined_result", identity, result))
     return statements
 
 

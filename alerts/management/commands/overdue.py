@@ -76,6 +76,6 @@ def as_dict(admission: Admission, vision: Vision) -> dict[str, Any]:
         "room": admission.room,
         "admitted_at": admission.admitted_at.isoformat(),
         "last_test_at": last_test.isoformat() if last_test else None,
-        "hours_without_test": round(judgement.hours, 4),
+        "hours_without_test": judgement.hours,
         "state": judgement.standing.value,
     }
