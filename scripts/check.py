@@ -22,6 +22,14 @@ CACHE = PROJECT / ".cache"
 REPORTS = CACHE / "reports"
 PYTHON_CODE = ["hospital", "api", "alerts", "ingestion", "ops", "simulator", "scripts", "tests"]
 NO_TESTS_COLLECTED = 5
+# Where the programs keep what they make: not in the caller's home, and never beside the record.
+ENVIRONMENT = os.environ | {
+    "HOSPITAL_DATA_DIR": str(CACHE / "checks"),
+    "DJANGO_SETTINGS_MODULE": "hospital.settings",
+    "PYLINTHOME": str(CACHE / "pylint"),
+    "npm_config_cache": str(CACHE / "npm"),
+    "npm_config_update_notifier": "false",
+}
 
 
 class Outcome(Enum):
@@ -49,7 +57,7 @@ class Check:
             return
         started = time.monotonic()
         done = subprocess.run(
-            self.command, cwd=self.cwd, env=os.environ | self.environment, check=False, text=True,
+            self.command, cwd=self.cwd, env=ENVIRONMENT | self.environment, check=False, text=True,
             stdin=subprocess.DEVNULL, stdout=None if self.tests else subprocess.PIPE,
             stderr=None if self.tests else subprocess.STDOUT,
         )  # fmt: skip

@@ -1,7 +1,7 @@
 """Prints the path of a Chromium for the browser's journeys: the machine's own if there is one.
 
-On Debian and its kin, as root, a missing one is installed with apt-get; elsewhere Playwright fetches
-its own into .cache/. Standard library alone. Exit 1 with one sentence where none can be had.
+On Debian and its kin, as root, a missing one is installed with apt-get; elsewhere Playwright
+fetches its own into .cache/. Standard library alone. Exit 1 with one sentence where there is none.
 """
 
 import os

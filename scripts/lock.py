@@ -14,14 +14,7 @@ REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
 for name in ("run", "embedded", "dev"):
     command = [sys.executable, "-m", "uv", "pip", "compile", f"{name}.in", "-o", f"{name}.txt"]
     # No index is named in the files: which one is asked is the business of whoever installs.
-    command += [
-        "--universal",
-        "--python-version",
-        "3.11",
-        "--generate-hashes",
-        "--no-emit-index-url",
-        "--no-annotate",
-        "--no-header",
-        "-q",
-    ]
+    command += ["--universal", "--python-version", "3.11", "--generate-hashes", "-q"]
+    command += ["--no-emit-index-url", "--no-annotate", "--no-header"]
+    command += ["--cache-dir", str(REQUIREMENTS.parent / ".cache" / "uv")]
     subprocess.run([*command, *sys.argv[1:]], cwd=REQUIREMENTS, check=True)

@@ -75,15 +75,20 @@ def _past_tests(hospital: Hospital, patient: Patient, *, until: float) -> None:
 def _one_number_twice(hospital: Hospital, *, now: float) -> None:
     """Real laboratories reuse a number: two patients' tests under one, and a result of a laboratory
     that names no patients. It must be given to nobody."""
-    for patient in list(hospital.inpatients.values())[:2]:
-        test = OrderedTest(
-            test_id="H99000001",
-            patient_id=patient.patient_id,
-            source=HAEMATOLOGY,
-            name="Haemoglobin",
-            ordered_at=patient.admitted_at + HOUR,
-            physician=patient.physician,
-            due_at=patient.admitted_at + 2 * HOUR,
-        )
-        hospital.post(HAEMATOLOGY, "lab_tests", lab_test_row(test, status="Ordered"), after=now)
-    hospital.report(test)
+    first, second = list(hospital.inpatients.values())[:2]
+    hospital.report(_numbered_twice(hospital, first, now=now))
+    _numbered_twice(hospital, second, now=now)
+
+
+def _numbered_twice(hospital: Hospital, patient: Patient, *, now: float) -> OrderedTest:
+    test = OrderedTest(
+        test_id="H99000001",
+        patient_id=patient.patient_id,
+        source=HAEMATOLOGY,
+        name="Haemoglobin",
+        ordered_at=patient.admitted_at + HOUR,
+        physician=patient.physician,
+        due_at=patient.admitted_at + 2 * HOUR,
+    )
+    hospital.post(HAEMATOLOGY, "lab_tests", lab_test_row(test, status="Ordered"), after=now)
+    return test

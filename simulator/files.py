@@ -59,7 +59,7 @@ DIALECTS = {
 
 # Share of the rows that real life spoils, and those of them that cannot be applied at all.
 SPOILED = 0.003
-UNUSABLE = ("bad date", "too many fields")
+UNUSABLE = ("bad date", "too many fields", "no name")
 
 
 def spell(row: Mapping[str, Any], *, source: str, layout: str, zone: ZoneInfo) -> dict[str, str]:
@@ -84,7 +84,7 @@ def spoil(cells: list[str], columns: list[str], *, rng: random.Random) -> str | 
     if rng.random() > SPOILED:
         return None
     place = {name: number for number, name in enumerate(columns)}
-    fault = rng.choice([*UNUSABLE, "two units", "no name", "unknown status"])
+    fault = rng.choice([*UNUSABLE, "two units", "unknown status"])
     if fault == "bad date":
         cells[next(n for c, n in place.items() if c.endswith("_date") or "date_of" in c)] = (
             "13/45/2025"

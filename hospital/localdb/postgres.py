@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg2
@@ -116,9 +117,9 @@ class Postgres:
                 port = self.place.move_port("postgres")
             own_folder(self.place.socket_dir)
             options = " ".join(f"-c {name}={value}" for name, value in self._settings(port).items())
-            command = ["pg_ctl", "-D", self.cluster, "-l", self.log, "-o", options]
+            how = ["-o", options, "-w", "-s", "-t", str(PATIENCE)]
             with contextlib.suppress(subprocess.CalledProcessError):
-                self._run([*command, "-w", "-s", "-t", PATIENCE, "start"])
+                self._run(["pg_ctl", "-D", self.cluster, "-l", self.log, *how, "start"])
                 return
             time.sleep(0.5)
         lines = self.log.read_text(errors="replace").splitlines()[-5:] if self.log.exists() else []
@@ -152,7 +153,7 @@ class Postgres:
             time.sleep(0.05)
         return False
 
-    def _run(self, command: list[str | Path | int]) -> None:
+    def _run(self, command: Sequence[str | Path | int]) -> None:
         program, *arguments = [str(part) for part in command]
         try:
             run_as_server([bin_dir() / program, *arguments], folder=self.folder)

@@ -5,8 +5,10 @@ import pwd
 import shutil
 import stat
 import subprocess
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from hospital.localdb.places import LocalServicesFailed
 
@@ -94,13 +96,11 @@ def own_folder(folder: Path) -> None:
         os.chown(folder, *user)
 
 
-def run_as_server(
-    command: list[str | Path], *, folder: Path, stdin: str | None = None
-) -> subprocess.CompletedProcess[str]:
+def run_as_server(command: Sequence[str | Path], *, folder: Path, stdin: str | None = None) -> None:
     """Run one of a server's programs in its folder, as its user; raises CalledProcessError."""
     parts = [str(part) for part in command]
     user = server_user(folder)
-    identity = {}
+    identity: dict[str, Any] = {}
     if user:
         if _is_open_to_all(Path(parts[0])) and _is_open_to_all(folder.parent):
             identity = {"user": user[0], "group": user[1], "extra_groups": []}
@@ -110,7 +110,7 @@ def run_as_server(
     with (folder / "start.log").open("w+") as said:
         try:
             # Into a file, not a pipe: the server inherits it and would hold a pipe open for ever.
-            return subprocess.run(
+            subprocess.run(
                 parts, cwd=folder, env=environment | {"LC_ALL": "C"}, check=True, text=True,
                 input=stdin or "", stdout=said, stderr=said, start_new_session=True, **identity,
             )  # fmt: skip

@@ -34,7 +34,7 @@ def read(path: Path) -> Rows:
 
 
 def files(inbox: Path, source: str = "*", layout: str = "*") -> list[Path]:
-    return sorted(inbox.glob(f"{source}/{layout}-*.csv"), key=lambda path: stamp(path))
+    return sorted(inbox.glob(f"{source}/{layout}-*.csv"), key=stamp)
 
 
 def stamp(path: Path) -> datetime:
