@@ -9,4 +9,4 @@ class AlertsConfig(AppConfig):
     name = "alerts"
 
     def ready(self) -> None:
-        from alerts import receivers  # noqa: F401,PLC0415
+        from alerts import receivers  # noqa: F401

@@ -1,4 +1,4 @@
-"""The project as an application: it carries commands, pages around the single-page app, no models."""
+"""The project as an application: commands and the pages around the app, no models."""
 
 from django.apps import AppConfig
 
@@ -10,4 +10,4 @@ class HospitalConfig(AppConfig):
 
     def ready(self) -> None:
         # Without this import `shared_task` would send to a nameless default application.
-        from hospital import celery as _celery  # noqa: F401,PLC0415
+        from hospital import celery as _celery  # noqa: F401

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,7 +80,7 @@ class Inbox:
     def changed_at(self, source: str) -> float | None:
         """Tell when a source's folder last gained or lost a name; None where nothing tells."""
         try:
-            return os.stat(self._storage.path(source)).st_mtime
+            return Path(self._storage.path(source)).stat().st_mtime
         except NotImplementedError:
             return None
 
@@ -95,7 +96,5 @@ class Inbox:
         )
 
     def _make(self) -> None:
-        try:
+        with suppress(NotImplementedError):
             Path(self._storage.path("")).mkdir(parents=True, exist_ok=True)
-        except NotImplementedError:
-            pass

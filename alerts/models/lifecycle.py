@@ -20,17 +20,13 @@ class Alert(models.Model):
     kind = models.CharField(max_length=32, choices=RuleKind.choices, default=RuleKind.NO_NEW_TEST)
     admission = models.ForeignKey(Admission, on_delete=models.PROTECT, related_name="alerts")
     rule = models.ForeignKey(AlertRule, on_delete=models.PROTECT, related_name="alerts")
-    status = models.CharField(
-        max_length=16, choices=AlertStatus.choices, default=AlertStatus.OPEN
-    )
+    status = models.CharField(max_length=16, choices=AlertStatus.choices, default=AlertStatus.OPEN)
     tier = models.PositiveSmallIntegerField(default=1)
     quiet_since = models.DateTimeField(help_text="Since when there was no test, as it was raised.")
     raised_at = models.DateTimeField()
     unknown_since = models.DateTimeField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
-    resolution = models.CharField(
-        max_length=32, blank=True, default="", choices=Resolution.choices
-    )
+    resolution = models.CharField(max_length=32, blank=True, default="", choices=Resolution.choices)
 
     class Meta:
         constraints = [

@@ -30,7 +30,9 @@ class Feed(models.Model):
     encoding or an order of day and month. Holds no personal data.
     """
 
-    source = models.CharField(max_length=200, help_text="Inbox sub-folder or bucket; 'local' for the command line.")
+    source = models.CharField(
+        max_length=200, help_text="Inbox sub-folder or bucket; 'local' for the command line."
+    )
     layout = models.CharField(max_length=64, help_text="For example lis.lab_tests.")
     interval_minutes = models.PositiveIntegerField(
         null=True,
@@ -54,7 +56,9 @@ class Feed(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["source", "layout"], name="one_feed_per_source_and_layout")
+            models.UniqueConstraint(
+                fields=["source", "layout"], name="one_feed_per_source_and_layout"
+            )
         ]
         ordering = ["layout", "source"]
 
@@ -97,12 +101,20 @@ class FeedFile(models.Model):
 
     bucket = models.CharField(max_length=255)
     key = models.TextField()
-    version = models.CharField(max_length=1100, help_text="Version id, ETag or SHA-256 of the content.")
+    version = models.CharField(
+        max_length=1100, help_text="Version id, ETag or SHA-256 of the content."
+    )
     source = models.CharField(max_length=200)
-    feed = models.ForeignKey(Feed, null=True, blank=True, on_delete=models.PROTECT, related_name="files")
-    status = models.CharField(max_length=16, choices=FileStatus.choices, default=FileStatus.RECEIVED)
+    feed = models.ForeignKey(
+        Feed, null=True, blank=True, on_delete=models.PROTECT, related_name="files"
+    )
+    status = models.CharField(
+        max_length=16, choices=FileStatus.choices, default=FileStatus.RECEIVED
+    )
     refusal = models.CharField(max_length=32, blank=True, default="", choices=RefusalReason.choices)
-    reason = models.TextField(blank=True, default="", help_text="Why it was refused, in a sentence.")
+    reason = models.TextField(
+        blank=True, default="", help_text="Why it was refused, in a sentence."
+    )
     last_modified = models.DateTimeField()
     source_time = models.DateTimeField()
     received_at = models.DateTimeField()
@@ -124,7 +136,9 @@ class FeedFile(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["bucket", "key", "version"], name="one_file_per_object_version"),
+            models.UniqueConstraint(
+                fields=["bucket", "key", "version"], name="one_file_per_object_version"
+            ),
             models.CheckConstraint(
                 name="ledger_balances",
                 condition=Q(
@@ -146,7 +160,8 @@ class FeedFile(models.Model):
             ),
             models.CheckConstraint(
                 name="ingested_files_have_a_feed",
-                condition=~Q(status=FileStatus.INGESTED) | Q(feed__isnull=False, finished_at__isnull=False),
+                condition=~Q(status=FileStatus.INGESTED)
+                | Q(feed__isnull=False, finished_at__isnull=False),
             ),
         ]
         indexes = [
@@ -195,7 +210,9 @@ class RejectedRow(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["feed_file"], name="unsettled_rejected_rows", condition=Q(settled_at__isnull=True)
+                fields=["feed_file"],
+                name="unsettled_rejected_rows",
+                condition=Q(settled_at__isnull=True),
             )
         ]
         ordering = ["-feed_file_id", "line"]
@@ -215,7 +232,11 @@ class RejectedSubject(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["kind", "identity"], name="unsettled_subjects", condition=Q(is_settled=False))
+            models.Index(
+                fields=["kind", "identity"],
+                name="unsettled_subjects",
+                condition=Q(is_settled=False),
+            )
         ]
 
     def __str__(self) -> str:
@@ -254,10 +275,14 @@ class WaitingRow(models.Model):
     applied_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["feed_file", "line"], name="a_line_waits_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["feed_file", "line"], name="a_line_waits_once")
+        ]
         indexes = [
             models.Index(
-                fields=["kind", "identity"], name="rows_still_waiting", condition=Q(applied_at__isnull=True)
+                fields=["kind", "identity"],
+                name="rows_still_waiting",
+                condition=Q(applied_at__isnull=True),
             )
         ]
         ordering = ["waiting_since", "id"]
@@ -284,7 +309,9 @@ class Drift(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["layout", "kind", "name"], name="drift_is_reported_once")
+            models.UniqueConstraint(
+                fields=["layout", "kind", "name"], name="drift_is_reported_once"
+            )
         ]
         ordering = ["-first_seen_at"]
 

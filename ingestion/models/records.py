@@ -7,6 +7,7 @@ first and what arrives last are merged alike. Written by ingestion.services.reco
 from __future__ import annotations
 
 import uuid
+from decimal import Decimal
 
 from django.db import models
 from django.db.models import F, Q
@@ -15,7 +16,7 @@ from ingestion.choices import WaitReason
 from ingestion.models.feeds import FeedFile
 
 
-class NumericField(models.DecimalField):
+class NumericField(models.DecimalField[Decimal | None, Decimal | None]):
     """PostgreSQL's numeric without a fixed scale: a laboratory's decimals are kept as sent."""
 
     def db_type(self, connection: object) -> str:
@@ -107,13 +108,17 @@ class Admission(Record):
 
     case_number = models.CharField(max_length=64)
     patient_number = models.CharField(max_length=64, help_text="The source's patient_id.")
-    patient = models.ForeignKey(Patient, null=True, on_delete=models.PROTECT, related_name="admissions")
+    patient = models.ForeignKey(
+        Patient, null=True, on_delete=models.PROTECT, related_name="admissions"
+    )
     admitted_at = models.DateTimeField()
     stated_release_at = models.DateTimeField(null=True)
     is_stated_release_confirmed = models.BooleanField(default=False)
     released_at = models.DateTimeField(null=True)
     planned_release_at = models.DateTimeField(null=True)
-    department = models.ForeignKey(Department, null=True, on_delete=models.PROTECT, related_name="admissions")
+    department = models.ForeignKey(
+        Department, null=True, on_delete=models.PROTECT, related_name="admissions"
+    )
     room = models.TextField(null=True)
     quiet_since = models.DateTimeField()
 
@@ -128,7 +133,8 @@ class Admission(Record):
             ),
             models.CheckConstraint(
                 name="planned_release_not_before_admission",
-                condition=Q(planned_release_at__isnull=True) | Q(planned_release_at__gte=F("admitted_at")),
+                condition=Q(planned_release_at__isnull=True)
+                | Q(planned_release_at__gte=F("admitted_at")),
             ),
             models.CheckConstraint(
                 name="a_release_is_confirmed_or_planned",
@@ -173,12 +179,16 @@ class LabTest(Record):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["test_id", "patient_number"], name="one_test_per_id_and_patient")
+            models.UniqueConstraint(
+                fields=["test_id", "patient_number"], name="one_test_per_id_and_patient"
+            )
         ]
         indexes = [
             models.Index(fields=["patient", "-ordered_at"], name="tests_of_patient"),
             models.Index(
-                fields=["patient_number"], name="tests_awaiting_patient", condition=Q(patient__isnull=True)
+                fields=["patient_number"],
+                name="tests_awaiting_patient",
+                condition=Q(patient__isnull=True),
             ),
         ]
 
@@ -194,7 +204,7 @@ class LabResult(Record):
     """
 
     # A combined row without a result begins no result: this is null until one came.
-    created_in = models.ForeignKey(
+    created_in = models.ForeignKey(  # type: ignore[assignment]
         FeedFile,
         null=True,
         on_delete=models.DO_NOTHING,
@@ -202,7 +212,7 @@ class LabResult(Record):
         db_index=False,
         related_name="+",
     )
-    created_line = models.PositiveIntegerField(null=True)
+    created_line = models.PositiveIntegerField(null=True)  # type: ignore[assignment]
     result_id = models.CharField(max_length=64, null=True)
     test_id = models.CharField(max_length=64)
     patient_number = models.CharField(max_length=64, null=True)

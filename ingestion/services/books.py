@@ -42,11 +42,11 @@ _UNBALANCED = """
         SELECT feed_file_id AS file, line FROM ingestion_waitingrow
     ), created AS (
         SELECT begun.file, count(*) AS n FROM begun
-        WHERE NOT EXISTS (SELECT FROM waits WHERE (waits.file, waits.line) = (begun.file, begun.line))
+        WHERE NOT EXISTS (SELECT FROM waits w WHERE (w.file, w.line) = (begun.file, begun.line))
         GROUP BY begun.file
     ), spoken AS (
         SELECT said.file, count(*) AS n FROM said
-        WHERE NOT EXISTS (SELECT FROM waits WHERE (waits.file, waits.line) = (said.file, said.line))
+        WHERE NOT EXISTS (SELECT FROM waits w WHERE (w.file, w.line) = (said.file, said.line))
         GROUP BY said.file
     ), waiting AS (
         SELECT file, count(*) AS n FROM waits GROUP BY file

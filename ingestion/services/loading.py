@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from ingestion.choices import FileStatus, RowOutcome
+from ingestion.choices import FileStatus, RecordKind, RowOutcome
 from ingestion.csvrows import BadRow, CsvReading, Row, open_rows
 from ingestion.errors import FileRefused
 from ingestion.judging import Judge, Judged, Rejection
@@ -169,7 +169,7 @@ class _Loader:
         ]
         RejectedSubject.objects.bulk_create(subjects)
         # A later version may be on record already: files come in any order.
-        for kind in {subject.kind for subject in subjects}:
+        for kind in {RecordKind(subject.kind) for subject in subjects}:
             self._merger.settle(
                 kind, {tuple(subject.identity) for subject in subjects if subject.kind == kind}
             )
@@ -219,4 +219,3 @@ class _Loader:
             self.patients |= patients
             if len(self.patients) > MANY_PATIENTS:
                 self.patients = None
-

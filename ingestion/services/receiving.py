@@ -80,9 +80,7 @@ def ingest_all(
             records_changed.send(sender=None, patients=touched)
 
 
-def _union(
-    some: set[uuid.UUID] | None, more: set[uuid.UUID] | None
-) -> set[uuid.UUID] | None:
+def _union(some: set[uuid.UUID] | None, more: set[uuid.UUID] | None) -> set[uuid.UUID] | None:
     return None if some is None or more is None else some | more
 
 
@@ -111,9 +109,7 @@ def ingest(stored: StoredObject) -> Receipt:
             return _refuse(stored, version, _not_storable(error), now)
 
 
-def _ingest_version(
-    stored: StoredObject, version: str, stream: BinaryIO, now: datetime
-) -> Receipt:
+def _ingest_version(stored: StoredObject, version: str, stream: BinaryIO, now: datetime) -> Receipt:
     _lock_the_books()
     feed_file = _register(stored, version, now)
     if feed_file.status == FileStatus.INGESTED:
@@ -230,7 +226,8 @@ def _not_storable(error: Exception) -> FileRefused:
     name = getattr(diagnosis, "constraint_name", None) or type(error).__name__
     return FileRefused(
         RefusalReason.UNREADABLE,
-        f"A row of it could not be stored ({name}). Nothing of the file was applied; please report this.",
+        f"A row of it could not be stored ({name}). Nothing of the file was applied;"
+        " please report this.",
     )
 
 
@@ -325,7 +322,9 @@ def _ingest_received(inbox: Inbox, feed_file: FeedFile) -> set[uuid.UUID] | None
         _refuse_received(feed_file, _unreadable(error))
         return set()
     except Exception as error:
-        log.exception("ingestion failed", extra={"file": feed_file.pk, "error": type(error).__name__})
+        log.exception(
+            "ingestion failed", extra={"file": feed_file.pk, "error": type(error).__name__}
+        )
         if feed_file.attempts + 1 >= MAX_ATTEMPTS:
             _refuse_received(feed_file, _given_up(error))
         return set()

@@ -77,13 +77,14 @@ def _admission_columns(entry: Entry) -> dict[str, object]:
     release = values.get("release")
     admitted_at = values["admitted_at"]
     assert isinstance(admitted_at, datetime)
-    stands = isinstance(release, Release) and release.at >= admitted_at
+    stated = release if isinstance(release, Release) else None
+    standing = stated if stated and stated.at >= admitted_at else None
     return {
         "admitted_at": admitted_at,
-        "stated_release_at": release.at if isinstance(release, Release) else None,
-        "is_stated_release_confirmed": isinstance(release, Release) and release.confirmed,
-        "released_at": release.at if stands and release.confirmed else None,  # type: ignore[union-attr]
-        "planned_release_at": release.at if stands and not release.confirmed else None,  # type: ignore[union-attr]
+        "stated_release_at": stated.at if stated else None,
+        "is_stated_release_confirmed": bool(stated and stated.confirmed),
+        "released_at": standing.at if standing and standing.confirmed else None,
+        "planned_release_at": standing.at if standing and not standing.confirmed else None,
         "department_id": values.get("department"),
         "room": values.get("room"),
         # Never earlier than the admission; the tests are added when the block is done.
@@ -261,7 +262,8 @@ def _entry_of(table: Table, row: dict[str, Any]) -> Entry:
 
 
 def _as_json(value: Any) -> dict[str, Any]:
-    return json.loads(value) if isinstance(value, str) else value
+    loaded: dict[str, Any] = json.loads(value) if isinstance(value, str) else value
+    return loaded
 
 
 def write(table: Table, entries: Sequence[Entry]) -> None:
@@ -286,7 +288,11 @@ def _row(table: Table, entry: Entry) -> dict[str, object]:
     created_in, created_line = entry.created or (None, None)
     row.update(
         extra=json.dumps(
-            {name.removeprefix(EXTRA): v for name, v in entry.values.items() if name.startswith(EXTRA)}
+            {
+                name.removeprefix(EXTRA): v
+                for name, v in entry.values.items()
+                if name.startswith(EXTRA)
+            }
         ),
         statements=json.dumps({str(columns): list(v) for columns, v in entry.statements.items()}),
         said_in_id=latest.file,
@@ -333,12 +339,9 @@ def _update(table: Table, entries: Sequence[Entry]) -> None:
 
 @functools.cache
 def _column_types(table: Table) -> dict[str, str]:
-    """Give each column's database type: a block in which a column is all NULL has none of its own."""
-    types: dict[str, str] = {}
-    for column in table.model._meta.concrete_fields:
-        kind = (column.target_field if column.is_relation else column).db_type(connection)
-        types[column.column] = {"bigint": "bigint", "serial": "integer"}.get(kind or "", kind or "text")
-    return types
+    """Give each column's database type: a column that is all NULL in a block has none itself."""
+    columns = table.model._meta.concrete_fields
+    return {column.column: column.db_type(connection) or "text" for column in columns}
 
 
 def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

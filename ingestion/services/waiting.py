@@ -65,8 +65,8 @@ def candidates_for(test_ids: Iterable[str]) -> dict[str, list[Candidate]]:
     rows = LabTest.objects.filter(test_id__in=set(test_ids)).values_list(
         "test_id", "id", "patient_number", "patient_id", "is_cancelled"
     )
-    for test_id, *rest in rows:
-        found[test_id].append(Candidate(*rest))
+    for test_id, key, patient_number, patient, is_cancelled in rows:
+        found[test_id].append(Candidate(key, patient_number, patient, is_cancelled))
     return found
 
 
@@ -143,7 +143,7 @@ def attach_results(test_ids: Collection[str], *, now: datetime) -> Attached:
             continue
         moved.append((key, new_test, belonging.waits_for))
         if new_test is not None:
-            found.append((result_id,) if result_id else (test_id, patient_number))
+            found.append((result_id,) if result_id else (test_id, str(patient_number)))
     _move(moved)
     mark_applied(RecordKind.LAB_RESULT, found, now=now)
     return Attached(patients, found)

@@ -48,7 +48,9 @@ def the_record() -> dict[str, dict[str, dict[str, Any]]]:
             f"{one.case_number}|{one.patient_number}": _admission(one)
             for one in Admission.objects.select_related("department")
         },
-        "lab_tests": {f"{one.test_id}|{one.patient_number}": _test(one) for one in LabTest.objects.all()},
+        "lab_tests": {
+            f"{one.test_id}|{one.patient_number}": _test(one) for one in LabTest.objects.all()
+        },
         "lab_results": {
             _result_key(one): _result(one)
             for one in LabResult.objects.filter(is_taken_back=False).select_related("lab_test")

@@ -60,7 +60,8 @@ def overdue(at: datetime) -> list[dict[str, Any]]:
     for item in items:
         del item["name"]
     return sorted(
-        items, key=lambda item: (-item["hours_without_test"], item["patient_id"], item["case_number"])
+        items,
+        key=lambda item: (-item["hours_without_test"], item["patient_id"], item["case_number"]),
     )
 
 

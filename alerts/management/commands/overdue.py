@@ -19,7 +19,9 @@ def moment(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not an ISO 8601 time like 2025-03-20T05:20:00Z") from None
+        raise ArgumentTypeError(
+            f"{text!r} is not an ISO 8601 time like 2025-03-20T05:20:00Z"
+        ) from None
     if at.tzinfo is None:
         raise ArgumentTypeError(f"{text!r} has no offset: add Z for UTC, or one like +01:00")
     return at
@@ -53,8 +55,9 @@ class Command(BaseCommand):
             return
         for one in patients:
             self.stdout.write(
-                f"{one['room'] or '–':>8}  {one['department'] or '–':<20} {one['hours_without_test']:>7.1f} h"
-                f"  {one['state'].replace('_', ' '):<12} {one['patient_id']}  {one['name']}"
+                f"{one['room'] or '–':>8}  {one['department'] or '–':<20}"
+                f" {one['hours_without_test']:>7.1f} h  {one['state'].replace('_', ' '):<12}"
+                f" {one['patient_id']}  {one['name']}"
             )
         self.stdout.write(f"{len(patients)} beyond their threshold at {vision.at.isoformat()}.")
         if vision.is_blind:

@@ -112,7 +112,9 @@ def _line(one: dict[str, Any]) -> str:
     if one["status"] == "refused":
         return f"{one['key']}: refused. {one['reason']}"
     ledger = ", ".join(f"{one[name]} {name}" for name in LEDGER_COLUMNS if one[name])
-    return f"{one['key']}: {one['status']} as {one['feed']}, {one['rows']} rows ({ledger or 'none'})"
+    return (
+        f"{one['key']}: {one['status']} as {one['feed']}, {one['rows']} rows ({ledger or 'none'})"
+    )
 
 
 class Progress:
