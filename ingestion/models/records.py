@@ -7,7 +7,6 @@ first and what arrives last are merged alike. Written by ingestion.services.reco
 from __future__ import annotations
 
 import uuid
-from decimal import Decimal
 
 from django.db import models
 from django.db.models import F, Q
@@ -16,7 +15,7 @@ from ingestion.choices import WaitReason
 from ingestion.models.feeds import FeedFile
 
 
-class NumericField(models.DecimalField[Decimal | None, Decimal | None]):
+class NumericField(models.DecimalField):  # type: ignore[type-arg]
     """PostgreSQL's numeric without a fixed scale: a laboratory's decimals are kept as sent."""
 
     def db_type(self, connection: object) -> str:
