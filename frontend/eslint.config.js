@@ -36,6 +36,10 @@ export default tseslint.config(
   {
     files: ['src/**/*.tsx', 'src/**/*.ts', 'tests/**/*.tsx'],
     extends: [reactHooks.configs.flat['recommended-latest'], jsxA11y.flatConfigs.strict],
+    rules: {
+      // A region that scrolls must be reachable by keyboard.
+      'jsx-a11y/no-noninteractive-tabindex': ['error', { tags: [], roles: ['tabpanel', 'region'] }],
+    },
   },
   { files: ['src/{components,lib,config}/**'], rules: restrict(noApp, noFeature) },
   ...features.map((feature) => ({

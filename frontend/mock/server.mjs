@@ -84,7 +84,7 @@ async function serveApi(request, response, url) {
   const answer = answerTo(url, scenario, text ? JSON.parse(text) : {});
   if (answer === null) return void response.writeHead(404).end('{}');
   // Times move on without being news.
-  const { as_of: _, ...news } = answer;
+  const news = { ...answer, as_of: null };
   const etag = `"${createHash('sha1').update(JSON.stringify(news)).digest('hex')}"`;
   if (request.headers['if-none-match'] === etag) return void response.writeHead(304, { ETag: etag }).end();
   response.writeHead(200, { 'Content-Type': 'application/json', ETag: etag, 'Cache-Control': 'no-store' });

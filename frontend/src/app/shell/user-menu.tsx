@@ -73,7 +73,7 @@ function Choice({ chosen, onChoose, children }: ChoiceProps) {
 function initialsOf(name: string): string {
   return name
     .split(/\s+/)
-    .map((word) => [...word][0] ?? '')
+    .map((word) => Array.from(word)[0] ?? '')
     .slice(0, 2)
     .join('')
     .toLocaleUpperCase();

@@ -51,6 +51,19 @@ function firstLanguage(): Language {
   return wanted.find(isLanguage) ?? 'en';
 }
 
+const FOREIGN_TO_LTR = /[\u0590-\u08ff\ufb1d-\ufefc]/;
+const FIGURES_ALONE = /^[\d.,:]*$/;
+
+/**
+ * A value inside a sentence keeps its own direction (by Unicode's isolates), or a Latin file name would turn a
+ * Hebrew sentence round. React escapes what it shows, so nothing else is to be escaped here.
+ */
+function isolated(value: string): string {
+  const isRtl = directionOf(i18next.language) === 'rtl';
+  const mayTurn = isRtl ? !FIGURES_ALONE.test(value) : FOREIGN_TO_LTR.test(value);
+  return mayTurn ? `\u2068${value}\u2069` : value;
+}
+
 function tellTheDocument(language: Language): void {
   document.documentElement.lang = language;
   document.documentElement.dir = directionOf(language);
@@ -77,7 +90,7 @@ export async function startLanguages(language: Language = firstLanguage()): Prom
     lng: 'en',
     fallbackLng: 'en',
     resources: { en: { translation: en } },
-    interpolation: { escapeValue: false },
+    interpolation: { escapeValue: true, escape: isolated },
   });
   await chooseLanguage(language);
 }

@@ -46,7 +46,7 @@ type Props = {
 export function BoardTable(props: Props) {
   const { items, now, total, hasMore, isLoadingMore, onMore, selection, onSelect } = props;
   const { t } = useTranslation();
-  const isNarrow = useMediaQuery('(max-width: 48em)') ?? false;
+  const isNarrow = useMediaQuery('(max-width: 48em)');
   const body = useRef<HTMLDivElement>(null);
   const offset = useDistanceFromTop(body);
   const columns = useMemo(() => COLUMNS, []);

@@ -27,7 +27,7 @@ export function Doubts({ board, now }: Props) {
   const { t } = useTranslation();
   const times = useTimes();
   const [isOpen, setOpen] = useState(false);
-  const isNarrow = useMediaQuery('(max-width: 40em)') ?? false;
+  const isNarrow = useMediaQuery('(max-width: 40em)');
   const doubts = board.doubts
     .filter((doubt) => !isToldByBanner(doubt, board))
     .toSorted((one, other) => WEIGHT[one.kind] - WEIGHT[other.kind]);

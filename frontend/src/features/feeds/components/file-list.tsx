@@ -5,7 +5,7 @@ import { Notice } from '@/components/ui/notice';
 import { StaleBanner } from '@/components/ui/stale-banner';
 import { useFeedFiles, type FilesFilter } from '@/features/feeds/api/get-feed-files';
 import { FileCard } from '@/features/feeds/components/file-card';
-import type { Feed, FeedFileStatus } from '@/lib/api-types';
+import type { Feed } from '@/lib/api-types';
 import { feedName } from '@/lib/feed-name';
 import { conditionOf } from '@/lib/live';
 import classes from './file-list.module.css';
@@ -80,9 +80,7 @@ function FilesFilterBar({ filter, onFilter, feeds }: Omit<Props, 'now'>) {
       <SegmentedControl
         aria-label={t('feeds.status')}
         value={filter.status ?? 'all'}
-        onChange={(status) =>
-          onFilter({ ...filter, status: status === 'all' ? null : (status as FeedFileStatus) })
-        }
+        onChange={(status) => onFilter({ ...filter, status: status === 'all' ? null : status })}
         data={[
           { value: 'all', label: t('feeds.allStatuses') },
           { value: 'ingested', label: t('feeds.ingested') },

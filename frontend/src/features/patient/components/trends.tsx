@@ -81,7 +81,6 @@ function ValuesTable({ name, unit, series }: { name: string; unit: string; serie
   const times = useTimes();
   return (
     // A long table scrolls by itself, so it must be reachable by keyboard.
-    // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
     <div
       className={classes.values}
       tabIndex={0}
