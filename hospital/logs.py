@@ -26,7 +26,9 @@ def _without_values(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str
         event["exception"] = [
             {
                 "type": stack.exc_type,
-                "at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in stack.frames[-8:]],
+                "at": [
+                    f"{frame.filename}:{frame.lineno} {frame.name}" for frame in stack.frames[-8:]
+                ],
             }
             for stack in frames[0:1] and frames
         ]

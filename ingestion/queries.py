@@ -6,22 +6,27 @@ it arrived.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import uuid
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
 
-from ingestion.choices import FileStatus, RecordKind, WaitReason
+from ingestion.choices import FileStatus
 from ingestion.models import (
     Admission,
     ChangeCounter,
+    Department,
     Feed,
     FeedFile,
     LabResult,
     LabTest,
+    Patient,
+    Record,
     RejectedRow,
+    WaitingRow,
 )
 
 # A file that was received this long ago and is not done: its source is catching up.
@@ -73,11 +78,13 @@ def freshness_of_feeds(at: datetime, *, system: str | None = None) -> list[Fresh
             status=FileStatus.RECEIVED, received_at__lt=at - _CATCHING_UP_AFTER
         ).values_list("source", flat=True)
     )
-    return [_freshness(feed, at, feed.source in behind) for feed in feeds.order_by("layout", "source")]
+    return [
+        _freshness(feed, at, feed.source in behind) for feed in feeds.order_by("layout", "source")
+    ]
 
 
 def _freshness(feed: Feed, at: datetime, is_behind: bool) -> Freshness:
-    newest: datetime | None = getattr(feed, "newest")
+    newest: datetime | None = feed.newest  # type: ignore[attr-defined]
     minutes = feed.interval_minutes
     interval = timedelta(minutes=settings.FEED_INTERVAL_MINUTES if minutes is None else minutes)
     if newest is None or at - newest > interval:
@@ -182,3 +189,131 @@ def waiting_counts() -> dict[str, int]:
             lab_test__isnull=True, result_id__isnull=False
         ).count(),
     }
+
+
+# --- What the pages show of the record and of the books ----------------------------------
+
+
+def department_names() -> list[str]:
+    """Name every department that any admission has mentioned."""
+    return list(Department.objects.values_list("name", flat=True))
+
+
+def patient_by_key(key: uuid.UUID) -> Patient | None:
+    """Find a patient by the key that addresses carry."""
+    return Patient.objects.filter(pk=key).first()
+
+
+def lab_tests_of(
+    patient: Patient, *, since: datetime | None, after: tuple[datetime, int] | None
+) -> QuerySet[LabTest]:
+    """Tests of a patient with their results, newest order first.
+
+    `since` keeps a test that was ordered, or has a result performed, at that time or later: an
+    older order must not hide its new result. A result that was taken back is none.
+    """
+    results = LabResult.objects.filter(is_taken_back=False)
+    tests = LabTest.objects.filter(patient=patient)
+    if since is not None:
+        newly = results.filter(lab_test=OuterRef("pk"), performed_at__gte=since)
+        tests = tests.filter(Q(ordered_at__gte=since) | Exists(newly))
+    if after is not None:
+        moment, key = after
+        tests = tests.filter(Q(ordered_at__lt=moment) | Q(ordered_at=moment, pk__lt=key))
+    shown = results.order_by("-performed_at", "-pk").defer("extra", "statements")
+    return (
+        tests.order_by("-ordered_at", "-pk")
+        .defer("extra", "statements")
+        .prefetch_related(Prefetch("results", queryset=shown))
+    )
+
+
+def files_behind(records: Iterable[Record]) -> dict[int, FeedFile]:
+    """Give the files that said these records last, by key."""
+    return FeedFile.objects.in_bulk({record.said_in_id for record in records})
+
+
+def shared_test_ids(test_ids: Collection[str]) -> set[str]:
+    """Which of these test ids are in conflict."""
+    found = test_id_conflicts().filter(test_id__in=test_ids)
+    return {str(row["test_id"]) for row in found}
+
+
+def shared_case_numbers(case_numbers: Collection[str]) -> set[str]:
+    """Which of these case numbers are in conflict."""
+    found = case_number_conflicts().filter(case_number__in=case_numbers)
+    return {str(row["case_number"]) for row in found}
+
+
+@dataclass(frozen=True)
+class FeedBooks:
+    """What came of one feed's files so far. `rejected` and `waiting` count what is still open."""
+
+    newest: FeedFile | None = None
+    ingested: int = 0
+    refused: int = 0
+    rows: int = 0
+    flaws: int = 0
+    rejected: int = 0
+    waiting: int = 0
+
+
+def books_of_feeds() -> dict[int, FeedBooks]:
+    """Add up the books of each feed, by its key."""
+    totals = FeedFile.objects.filter(feed__isnull=False).order_by().values("feed_id")
+    counted = totals.annotate(
+        ingested=Count("pk", filter=Q(status=FileStatus.INGESTED)),
+        refused=Count("pk", filter=Q(status=FileStatus.REFUSED)),
+        all_rows=Sum("rows"),
+        all_flaws=Sum("flaws"),
+    )
+    newest = _newest_files()
+    rejected = _open_rows(RejectedRow.objects.filter(settled_at__isnull=True))
+    waiting = _open_rows(WaitingRow.objects.filter(applied_at__isnull=True))
+    return {
+        row["feed_id"]: FeedBooks(
+            newest=newest.get(row["feed_id"]),
+            ingested=row["ingested"],
+            refused=row["refused"],
+            rows=row["all_rows"],
+            flaws=row["all_flaws"],
+            rejected=rejected.get(row["feed_id"], 0),
+            waiting=waiting.get(row["feed_id"], 0),
+        )
+        for row in counted
+    }
+
+
+def _newest_files() -> dict[int, FeedFile]:
+    ingested = FeedFile.objects.filter(feed=OuterRef("pk"), status=FileStatus.INGESTED)
+    newest = ingested.order_by("-source_time", "-pk").values("pk")[:1]
+    keys = Feed.objects.annotate(newest=Subquery(newest)).values_list("pk", "newest")
+    files = FeedFile.objects.in_bulk([key for _, key in keys if key is not None])
+    return {feed: files[key] for feed, key in keys if key is not None}
+
+
+def _open_rows(rows: QuerySet[RejectedRow] | QuerySet[WaitingRow]) -> dict[int, int]:
+    counted = rows.order_by().values_list("feed_file__feed").annotate(Count("pk"))
+    return dict(counted)
+
+
+def feed_files(
+    *, feed: int | None = None, status: FileStatus | None = None, before: int | None = None
+) -> QuerySet[FeedFile]:
+    """Files as they came, newest first."""
+    files = FeedFile.objects.select_related("feed").order_by("-pk")
+    if feed is not None:
+        files = files.filter(feed=feed)
+    if status is not None:
+        files = files.filter(status=status)
+    return files if before is None else files.filter(pk__lt=before)
+
+
+def refused_files_without_feed() -> int:
+    """Count the refused files of which not even the feed could be told."""
+    return FeedFile.objects.filter(status=FileStatus.REFUSED, feed__isnull=True).count()
+
+
+def files_not_done() -> int:
+    """Count the files that are on record and still to be read."""
+    return FeedFile.objects.filter(status=FileStatus.RECEIVED).count()

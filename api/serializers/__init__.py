@@ -1,0 +1,1 @@
+"""What may be asked (`parameters`) and what is answered (`answers` as shapes, `record` as values)."""

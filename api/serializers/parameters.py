@@ -1,0 +1,146 @@
+"""What may be asked: each operation's parameters, and nothing else.
+
+A parameter that is not known is refused and not ignored: a mistyped filter would show more
+patients, or fewer, than somebody believes to see.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.http import QueryDict
+from rest_framework import serializers
+
+from alerts.choices import Standing
+from alerts.queries import Wanted
+from ingestion.choices import FileStatus
+
+# The key of "no department" where departments are named by their names.
+NO_DEPARTMENT = "__none__"
+PAGE_SIZE = 100
+MAX_PAGE_SIZE = 500
+
+
+class Parameters(serializers.Serializer[Any]):
+    """Parameters of one operation; refuses those that it does not know, or that it knows once."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Read, after a look at the names."""
+        if isinstance(data, dict):
+            self._refuse_unknown(data)
+        if isinstance(data, QueryDict):
+            self._refuse_repeated(data)
+        return super().to_internal_value(data)
+
+    def _refuse_unknown(self, data: dict[str, Any]) -> None:
+        unknown = sorted(set(data) - set(self.fields))
+        if unknown:
+            raise serializers.ValidationError(
+                {name: "This parameter is not known." for name in unknown}
+            )
+
+    def _refuse_repeated(self, data: QueryDict) -> None:
+        single = (n for n, f in self.fields.items() if not isinstance(f, serializers.ListField))
+        repeated = [name for name in single if len(data.getlist(name)) > 1]
+        if repeated:
+            raise serializers.ValidationError(
+                {name: "This parameter may be given once." for name in repeated}
+            )
+
+
+class BoardQuery(Parameters):
+    """Which departments the board is of."""
+
+    department = serializers.ListField(
+        child=serializers.CharField(max_length=1000, trim_whitespace=False),
+        required=False,
+        help_text=f"Departments by name; {NO_DEPARTMENT} for admissions without one. None: all.",
+    )
+
+
+class PatientsQuery(BoardQuery):
+    """Which admissions are listed."""
+
+    status = serializers.ChoiceField(
+        choices=["open", "discharged"],
+        required=False,
+        help_text="Open (unless said): without a confirmed release. Discharged: latest release first.",
+    )
+    last_test_hours = serializers.DecimalField(
+        max_digits=9,
+        decimal_places=3,
+        min_value=Decimal(0),
+        coerce_to_string=False,
+        required=False,
+        allow_null=True,
+        help_text="At least this many hours without a test.",
+    )
+    state = serializers.ListField(
+        child=serializers.ChoiceField(choices=Standing.choices), required=False
+    )
+    search = serializers.CharField(
+        max_length=200,
+        required=False,
+        allow_blank=True,
+        help_text="Bed, parts of the name, patient number or case number; each word must be found."
+        " From a browser, post to patients/search/ instead: names do not belong in addresses.",
+    )
+    page_size = serializers.IntegerField(
+        min_value=1, max_value=MAX_PAGE_SIZE, required=False, help_text=f"{PAGE_SIZE} unless said."
+    )
+    cursor = serializers.CharField(max_length=400, required=False, allow_null=True)
+
+
+class PatientSearch(PatientsQuery):
+    """The same, in a body."""
+
+    department = None  # type: ignore[assignment]
+    departments = serializers.ListField(
+        child=serializers.CharField(max_length=1000, trim_whitespace=False),
+        required=False,
+        help_text=f"Departments by name; {NO_DEPARTMENT} for admissions without one. None: all.",
+    )
+
+
+class LabTestsQuery(Parameters):
+    """Which tests of a patient are listed."""
+
+    from_date = serializers.DateField(
+        required=False,
+        help_text="Tests ordered, or with a result performed, on this day of the hospital or later.",
+    )
+    cursor = serializers.CharField(max_length=400, required=False)
+
+
+class FeedFilesQuery(Parameters):
+    """Which files are listed."""
+
+    feed = serializers.RegexField(
+        r"\A[0-9]{1,18}\Z", required=False, help_text="A feed's id, as feeds/ gives it."
+    )
+    status = serializers.ChoiceField(choices=FileStatus.choices, required=False)
+    cursor = serializers.CharField(max_length=400, required=False)
+
+
+def departments_in(names: list[str] | None) -> frozenset[str | None]:
+    """Read the keys of departments: names, and the one that stands for none."""
+    return frozenset(None if name == NO_DEPARTMENT else name for name in names or ())
+
+
+def wanted_in(asked: dict[str, Any]) -> Wanted:
+    """Say which admissions these validated parameters ask for."""
+    hours = asked.get("last_test_hours")
+    return Wanted(
+        departments=departments_in(asked.get("department") or asked.get("departments")),
+        states=frozenset(Standing(state) for state in asked.get("state") or ()),
+        at_least_hours=None if hours is None else float(hours),
+        words=tuple(asked.get("search", "").replace(",", " ").split()),
+    )
+
+
+def asked(parameters: type[Parameters], data: Any) -> dict[str, Any]:
+    """Validate what was asked. Raises ValidationError."""
+    question = parameters(data=data)
+    question.is_valid(raise_exception=True)
+    return question.validated_data

@@ -1,0 +1,1 @@
+"""One class per operation: validate what was asked, ask the queries, answer."""

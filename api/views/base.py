@@ -1,0 +1,21 @@
+"""What every operation has in common: parameters are validated, and answers are not kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+
+class Operation(APIView):
+    """One operation. Whoever is signed in may ask; nobody else, unless a subclass says so."""
+
+    def finalize_response(
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Forbid everybody on the way to keep an answer, unless the operation has spoken itself."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response

@@ -1,0 +1,63 @@
+"""What stands around the list of patients: counts, feeds, and what cannot be vouched for."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http.response import HttpResponseBase
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from alerts.queries import Tally, tallies, vision_through
+from api.conditional import moment_now, tagged, unchanged
+from api.serializers import answers, record
+from api.serializers.parameters import BoardQuery, asked, departments_in
+from api.views.base import Operation
+from ingestion.queries import department_names, doubts_at
+
+
+class BoardView(Operation):
+    """The board of some departments, or of all."""
+
+    @extend_schema(
+        operation_id="board_retrieve", parameters=[BoardQuery], responses=answers.Board
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        """Say how everybody stands, by which rule, and how sure that is."""
+        wanted = departments_in(asked(BoardQuery, request.query_params).get("department"))
+        moment = moment_now()
+        if (known := unchanged(request, moment)) is not None:
+            return known
+        vision = vision_through(moment.feeds, at=moment.at)
+        counted = tallies(vision)
+        # What cannot be told of a department may concern each of them.
+        doubts = [one for one in doubts_at(moment.at) if not wanted or one.department in {None, *wanted}]
+        body = {
+            "as_of": moment.at,
+            "time_zone": settings.TIME_ZONE,
+            "rule": record.rule(vision.rulebook),
+            "counts": record.counts(
+                sum((t for name, t in counted.items() if not wanted or name in wanted), Tally())
+            ),
+            "cannot_know_since": vision.cannot_know_since,
+            "feeds": [record.feed(one) for one in moment.feeds],
+            "doubts": [record.doubt(one) for one in doubts],
+        }
+        return tagged(request, moment, body)
+
+
+class DepartmentsView(Operation):
+    """The departments and how each of them stands."""
+
+    @extend_schema(operation_id="departments_list", responses=answers.DepartmentPage)
+    def get(self, _request: Request) -> Response:
+        """List every department by name, and at the end those who are in none, if there are any."""
+        moment = moment_now()
+        vision = vision_through(moment.feeds, at=moment.at)
+        counted = tallies(vision)
+        names: list[str | None] = [*department_names(), *([None] if None in counted else [])]
+        limits = vision.rulebook.limits_by_name
+        results = [
+            record.department(name, counted.get(name, Tally()), limits(name)) for name in names
+        ]
+        return Response({"as_of": moment.at, "results": results})

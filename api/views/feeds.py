@@ -1,0 +1,69 @@
+"""Feeds and files: what came, how fresh it is, and what became of its rows."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.pagination import cursor_to, position_at
+from api.serializers import answers, record
+from api.serializers.parameters import PAGE_SIZE, FeedFilesQuery, asked
+from api.views.base import Operation
+from ingestion.queries import (
+    FeedBooks,
+    books_of_feeds,
+    feed_files,
+    files_not_done,
+    freshness_of_feeds,
+    refused_files_without_feed,
+)
+
+
+class FeedsView(Operation):
+    """Every feed that has delivered and is not retired."""
+
+    @extend_schema(operation_id="feeds_list", responses=answers.FeedPage)
+    def get(self, _request: Request) -> Response:
+        """List each feed with its newest file and its books."""
+        at = timezone.now()
+        books = books_of_feeds()
+        return Response(
+            {
+                "as_of": at,
+                "results": [
+                    record.feed_with_books(one, books.get(one.feed.pk, FeedBooks()))
+                    for one in freshness_of_feeds(at)
+                ],
+                "refused_files_without_feed": refused_files_without_feed(),
+                "files_not_done": files_not_done(),
+            }
+        )
+
+
+class FeedFilesView(Operation):
+    """Files with their ledgers."""
+
+    @extend_schema(
+        operation_id="feed_files_list", parameters=[FeedFilesQuery], responses=answers.FeedFilePage
+    )
+    def get(self, request: Request) -> Response:
+        """List files, newest first."""
+        wanted = asked(FeedFilesQuery, request.query_params)
+        after = position_at("files", wanted.get("cursor"))
+        files = list(
+            feed_files(
+                feed=int(wanted["feed"]) if "feed" in wanted else None,
+                status=wanted.get("status"),
+                before=after and after[1],
+            )[: PAGE_SIZE + 1]
+        )
+        shown = files[:PAGE_SIZE]
+        last = (shown[-1].received_at, shown[-1].pk) if len(files) > PAGE_SIZE else None
+        return Response(
+            {
+                "next": cursor_to("files", last),
+                "results": [record.feed_file(one) for one in shown],
+            }
+        )

@@ -1,0 +1,146 @@
+"""Patients: the list behind the board, one patient, and a patient's tests."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING, Any
+
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from alerts.queries import (
+    Vision,
+    discharged_page,
+    open_alerts_of,
+    open_page,
+    stays_of,
+    vision_at,
+    vision_through,
+)
+from api.conditional import moment_now, tagged, unchanged
+from api.pagination import cursor_to, position_at
+from api.serializers import answers, record
+from api.serializers.parameters import (
+    PAGE_SIZE,
+    LabTestsQuery,
+    PatientsQuery,
+    PatientSearch,
+    asked,
+    wanted_in,
+)
+from api.views.base import Operation
+from ingestion.queries import (
+    files_behind,
+    lab_tests_of,
+    patient_by_key,
+    shared_case_numbers,
+    shared_test_ids,
+)
+
+if TYPE_CHECKING:
+    from ingestion.models import Patient
+
+
+class PatientsView(Operation):
+    """Patients by hours without a test, longest first."""
+
+    @extend_schema(
+        operation_id="patients_list", parameters=[PatientsQuery], responses=answers.PatientPage
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        """List one item per admission."""
+        wanted = asked(PatientsQuery, request.query_params)
+        moment = moment_now()
+        if (known := unchanged(request, moment)) is not None:
+            return known
+        vision = vision_through(moment.feeds, at=moment.at)
+        return tagged(request, moment, _listed(vision, wanted))
+
+
+class PatientsSearchView(Operation):
+    """The same list, for questions that hold a name: those must not stand in an address."""
+
+    @extend_schema(
+        operation_id="patients_search_create",
+        request=PatientSearch,
+        responses={200: answers.PatientPage},
+    )
+    def post(self, request: Request) -> Response:
+        """List one item per admission."""
+        wanted = asked(PatientSearch, request.data)
+        return Response(_listed(vision_at(timezone.now()), wanted))
+
+
+def _listed(vision: Vision, wanted: dict[str, Any]) -> dict[str, Any]:
+    kind = wanted.get("status", "open")
+    pages = {"open": open_page, "discharged": discharged_page}
+    page = pages[kind](
+        vision,
+        wanted_in(wanted),
+        after=position_at(kind, wanted.get("cursor")),
+        limit=wanted.get("page_size", PAGE_SIZE),
+    )
+    return {
+        "as_of": vision.at,
+        "next": cursor_to(kind, page.next),
+        "results": [record.patient_item(stay, vision) for stay in page.stays],
+    }
+
+
+def _patient_at(address: dict[str, uuid.UUID]) -> Patient:
+    if (patient := patient_by_key(address["id"])) is None:
+        raise NotFound
+    return patient
+
+
+class PatientView(Operation):
+    """One patient."""
+
+    @extend_schema(operation_id="patients_retrieve", responses=answers.PatientDetail)
+    def get(self, _request: Request, **address: uuid.UUID) -> Response:
+        """Tell everything that is on record of a patient, tests aside."""
+        patient = _patient_at(address)
+        vision = vision_at(timezone.now())
+        stays = stays_of(patient, vision)
+        admissions = [stay.admission for stay in stays]
+        body = record.patient_page(
+            patient,
+            stays,
+            vision,
+            alerts=open_alerts_of(patient),
+            files=files_behind([patient, *admissions]),
+            shared_case_numbers=shared_case_numbers([one.case_number for one in admissions]),
+        )
+        return Response(body)
+
+
+class LabTestsView(Operation):
+    """The tests of one patient."""
+
+    @extend_schema(
+        operation_id="patients_tests_list",
+        parameters=[LabTestsQuery],
+        responses=answers.LabTestPage,
+    )
+    def get(self, request: Request, **address: uuid.UUID) -> Response:
+        """List tests with their results, newest first."""
+        wanted = asked(LabTestsQuery, request.query_params)
+        patient = _patient_at(address)
+        after = position_at("tests", wanted.get("cursor"))
+        since = _start_of(wanted.get("from_date"))
+        tests = list(lab_tests_of(patient, since=since, after=after)[: PAGE_SIZE + 1])
+        shown = tests[:PAGE_SIZE]
+        last = (shown[-1].ordered_at, shown[-1].pk) if len(tests) > PAGE_SIZE else None
+        files, shared = files_behind(shown), shared_test_ids([one.test_id for one in shown])
+        results = [record.lab_test(one, files, shared) for one in shown]
+        return Response({"next": cursor_to("tests", last), "results": results})
+
+
+def _start_of(day: date | None) -> datetime | None:
+    """Give the first instant of a day of the hospital."""
+    return None if day is None else timezone.make_aware(datetime.combine(day, time.min))

@@ -1,0 +1,52 @@
+"""The people of the tests: invented, each with a reason to be there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.test import Client
+
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass(frozen=True)
+class Person:
+    """One user, and the browser that is signed in as that user."""
+
+    user: User
+    browser: Client
+
+
+def nora_nurse() -> Person:
+    """A nurse of cardiology: reads the board all day."""
+    return _person("nurse", "Nora", "Nurse")
+
+
+def pia_physician() -> Person:
+    """A physician: reads the board and the patients' pages."""
+    return _person("physician", "Pia", "Physician")
+
+
+def liam_lab() -> Person:
+    """Staff of the laboratory: looks at tests and feeds."""
+    return _person("lab", "Liam", "Lab")
+
+
+def olga_operator() -> Person:
+    """An operator: may do everything in the admin."""
+    return _person("operator", "Olga", "Operator", is_staff=True, is_superuser=True)
+
+
+def a_stranger() -> Client:
+    """A browser in which nobody is signed in."""
+    return Client()
+
+
+def _person(username: str, first: str, last: str, **rights: bool) -> Person:
+    user = User.objects.create_user(username, first_name=first, last_name=last, **rights)
+    user.set_password(PASSWORD)
+    user.save()
+    browser = Client()
+    browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return Person(user, browser)

@@ -1,0 +1,49 @@
+"""What every test may ask for: the cast, and a clock that stands still at noon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import time_machine
+from django.test import Client
+
+from tests import cast
+from tests.deliveries import NOON
+
+
+@pytest.fixture
+def at_noon(db: None) -> Iterator[time_machine.Coordinates]:
+    """The clock stands still at noon (UTC) of the day on which these tests play."""
+    with time_machine.travel(NOON, tick=False) as clock:
+        yield clock
+
+
+@pytest.fixture
+def nurse(db: None) -> Client:
+    """The browser of a nurse of cardiology."""
+    return cast.nora_nurse().browser
+
+
+@pytest.fixture
+def physician(db: None) -> Client:
+    """The browser of a physician."""
+    return cast.pia_physician().browser
+
+
+@pytest.fixture
+def lab_staff(db: None) -> Client:
+    """The browser of somebody in the laboratory."""
+    return cast.liam_lab().browser
+
+
+@pytest.fixture
+def operator(db: None) -> Client:
+    """The browser of an operator."""
+    return cast.olga_operator().browser
+
+
+@pytest.fixture
+def stranger(db: None) -> Client:
+    """A browser in which nobody is signed in."""
+    return cast.a_stranger()
