@@ -99,7 +99,11 @@ def test_checks() -> list[Check]:
     return [
         Check("vitest", ["npm", "run", "--silent", "test"], FRONTEND, tests=True),
         Check("build of the board", ["npm", "run", "--silent", "build"], FRONTEND),
-        Check("pytest", [*pytest, "-n", "2", "-m", "not browser", *report("pytest")], tests=True),
+        Check(
+            "pytest",
+            [*pytest, "-n", "2", "--dist", "loadfile", "-m", "not browser", *report("pytest")],
+            tests=True,
+        ),
         Check("journeys in Chromium", [*pytest, "-m", "browser", *report("journeys")], tests=True),
     ]
 
