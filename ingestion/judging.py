@@ -118,17 +118,20 @@ class _Plan:
     makers: list[_Make] = field(default_factory=list)
     always: Says = frozenset()
     at_times: list[tuple[str, int]] = field(default_factory=list)  # unless the cell is None
-    known: dict[tuple[bool, ...], Says] = field(default_factory=dict)
+    known: dict[int, Says] = field(default_factory=dict)
 
     def identity_in(self, found: list[Any]) -> tuple[str, ...]:
-        return tuple([found[cell] for cell in self.identity])
+        return tuple(map(found.__getitem__, self.identity))
 
     def says(self, found: list[Any]) -> Says:
         if not self.at_times:
             return self.always
-        given = tuple([found[cell] is not None for _, cell in self.at_times])
+        given = 0
+        for bit, (_, cell) in enumerate(self.at_times):
+            if found[cell] is not None:
+                given |= 1 << bit
         if given not in self.known:
-            names = {name for name, cell in self.at_times if found[cell] is not None}
+            names = {name for bit, (name, _) in enumerate(self.at_times) if given >> bit & 1}
             self.known[given] = self.always | names
         return self.known[given]
 
