@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -44,9 +46,15 @@ def a_stranger() -> Client:
 
 
 def _person(username: str, first: str, last: str, **rights: bool) -> Person:
-    user = User.objects.create_user(username, first_name=first, last_name=last, **rights)
-    user.set_password(PASSWORD)
-    user.save()
+    user = User.objects.create(
+        username=username, first_name=first, last_name=last, password=_hashed(), **rights
+    )
     browser = Client()
     browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return Person(user, browser)
+
+
+@functools.cache
+def _hashed() -> str:
+    """Hashed once: the hasher is slow on purpose."""
+    return make_password(PASSWORD)
