@@ -28,7 +28,16 @@ export type Answer<T> = { data?: T; response: Response };
 
 /** Ends a request that nobody waits for any more, or that takes too long to be called live. */
 export function within(signal: AbortSignal): AbortSignal {
-  return AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
+  const ending = new AbortController();
+  const timer = setTimeout(
+    () => ending.abort(new DOMException('No answer in time.', 'TimeoutError')),
+    ANSWER_TIMEOUT_MS,
+  );
+  signal.addEventListener('abort', () => {
+    clearTimeout(timer);
+    ending.abort(signal.reason);
+  });
+  return ending.signal;
 }
 
 export function bodyOf<T>({ data, response }: Answer<T>): T {

@@ -4,14 +4,15 @@
  */
 
 export interface paths {
-    "/api/v1/session/": {
+    "/api/v1/board/": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["session_retrieve"];
+        /** @description Say how everybody stands, by which rule, and how sure that is. */
+        get: operations["board_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -20,14 +21,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/board/": {
+    "/api/v1/departments/": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["board_retrieve"];
+        /** @description List every department by name, and at the end those who are in none, if there are any. */
+        get: operations["departments_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/feed-files/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List files, newest first. */
+        get: operations["feed_files_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/feeds/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List each feed with its newest file and its books. */
+        get: operations["feeds_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -43,7 +79,42 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** @description List one item per admission. */
         get: operations["patients_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Tell everything that is on record of a patient, tests aside. */
+        get: operations["patients_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patients/{id}/tests/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List tests with their results, newest first. */
+        get: operations["patients_tests_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -61,6 +132,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /** @description List one item per admission. */
         post: operations["patients_search_create"];
         delete?: never;
         options?: never;
@@ -68,78 +140,15 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/patients/{id}/": {
+    "/api/v1/session/": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get: operations["patients_retrieve"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/patients/{id}/tests/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["patients_tests_list"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/departments/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["departments_list"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/feeds/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["feeds_list"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/feed-files/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["feed_files_list"];
+        /** @description Say who is signed in, and under which settings. */
+        get: operations["session_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -152,252 +161,415 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** Format: date-time */
-        Time: string;
-        /** Format: date-time */
-        MaybeTime: string | null;
-        Text: string | null;
-        /** @enum {string} */
-        State: "due" | "not_due" | "cannot_know";
-        /** @enum {string} */
+        /** @description One stay. */
+        Admission: {
+            id: number;
+            case_number: string;
+            department: string | null;
+            room: string | null;
+            /** Format: date-time */
+            admitted_at: string;
+            /** Format: date-time */
+            released_at: string | null;
+            /** Format: date-time */
+            planned_release_at: string | null;
+        };
+        /** @description One stay, with its alert and where it was told. */
+        AdmissionDetail: {
+            id: number;
+            case_number: string;
+            department: string | null;
+            room: string | null;
+            /** Format: date-time */
+            admitted_at: string;
+            /** Format: date-time */
+            released_at: string | null;
+            /** Format: date-time */
+            planned_release_at: string | null;
+            /** Format: date-time */
+            quiet_since: string;
+            /** Format: double */
+            hours_without_test: number | null;
+            threshold_hours: number;
+            second_tier_hours: number | null;
+            tier: number;
+            state: components["schemas"]["State"];
+            /** Format: date-time */
+            cannot_know_since: string | null;
+            is_open: boolean;
+            alert: components["schemas"]["OpenAlert"] | null;
+            case_number_conflict: boolean;
+            origin: components["schemas"]["Origin"];
+        };
+        /**
+         * @description * `open` - Open
+         *     * `resolved` - Resolved
+         * @enum {string}
+         */
+        AlertStatus: "open" | "resolved";
+        /** @description What stands around the list of patients. */
+        Board: {
+            /** Format: date-time */
+            as_of: string;
+            time_zone: string;
+            rule: components["schemas"]["Rule"];
+            counts: components["schemas"]["Counts"];
+            /** Format: date-time */
+            cannot_know_since: string | null;
+            feeds: components["schemas"]["Feed"][];
+            doubts: components["schemas"]["Doubt"][];
+        };
+        /**
+         * @description * `<` - <
+         *     * `>` - >
+         *     * `<=` - <=
+         *     * `>=` - >=
+         * @enum {string}
+         */
+        ComparatorEnum: "<" | ">" | "<=" | ">=";
+        /** @description How many open admissions stand how. */
+        Counts: {
+            open: number;
+            due: number;
+            beyond_second_tier: number;
+            cannot_know: number;
+            not_due: number;
+        };
+        /** @description One department, or those who are in none (name null). */
+        Department: {
+            key: string;
+            name: string | null;
+            open_admissions: number;
+            due: number;
+            beyond_second_tier: number;
+            cannot_know: number;
+            threshold_hours: number;
+            second_tier_hours: number | null;
+        };
+        /** @description Every department that an admission has mentioned. */
+        DepartmentPage: {
+            /** Format: date-time */
+            as_of: string;
+            results: components["schemas"]["Department"][];
+        };
+        /** @description A department's own thresholds. */
+        DepartmentRule: {
+            department: string;
+            threshold_hours: number;
+            second_tier_hours: number | null;
+        };
+        /** @description Something that the board cannot vouch for; department null: it cannot be told which. */
+        Doubt: {
+            kind: components["schemas"]["DoubtKind"];
+            department: string | null;
+            count: number;
+            feed: string | null;
+            /** Format: date-time */
+            since: string | null;
+        };
+        /**
+         * @description * `admission_rows_rejected` - Admission rows rejected and not settled
+         *     * `admission_rows_waiting` - Open admissions whose patient is not known
+         *     * `lab_rows_rejected` - Lab rows rejected and not settled
+         *     * `files_refused` - Files refused
+         *     * `files_not_done` - Files received and not read
+         *     * `feed_silent` - A feed that tells nothing
+         * @enum {string}
+         */
+        DoubtKind: "admission_rows_rejected" | "admission_rows_waiting" | "lab_rows_rejected" | "files_refused" | "files_not_done" | "feed_silent";
+        /** @description One thing that is wrong; `attr` names the parameter, where it is one. */
+        Fault: {
+            code: string;
+            detail: string;
+            attr: string | null;
+        };
+        /** @description A feed that has delivered, and how fresh it is. */
+        Feed: {
+            /** @description Opaque. */
+            id: string;
+            /** @description The layout, for example lis.lab_tests. */
+            feed: string;
+            source: string;
+            system: components["schemas"]["System"];
+            freshness: components["schemas"]["Freshness"];
+            /** Format: date-time */
+            newest_source_time: string | null;
+            /** Format: date-time */
+            silent_since: string | null;
+            interval_minutes: number;
+        };
+        /** @description A feed and what came of its files; `rejected` and `waiting` count what is still open. */
+        FeedDetail: {
+            /** @description Opaque. */
+            id: string;
+            /** @description The layout, for example lis.lab_tests. */
+            feed: string;
+            source: string;
+            system: components["schemas"]["System"];
+            freshness: components["schemas"]["Freshness"];
+            /** Format: date-time */
+            newest_source_time: string | null;
+            /** Format: date-time */
+            silent_since: string | null;
+            interval_minutes: number;
+            newest_file: components["schemas"]["NewestFile"] | null;
+            files: components["schemas"]["FileCounts"];
+            rows: number;
+            rejected: number;
+            waiting: number;
+            flaws: number;
+        };
+        /** @description One file and the ledger of its rows. */
+        FeedFile: {
+            /** @description Opaque. */
+            id: string;
+            key: string;
+            source: string;
+            feed: string | null;
+            status: components["schemas"]["FileStatus"];
+            reason: string | null;
+            /** Format: date-time */
+            source_time: string;
+            /** Format: date-time */
+            received_at: string;
+            /** Format: date-time */
+            finished_at: string | null;
+            rows: number;
+            created: number;
+            updated: number;
+            unchanged: number;
+            superseded: number;
+            waiting: number;
+            rejected: number;
+            flaws: number;
+        };
+        /** @description Files as they came, newest first. */
+        FeedFilePage: {
+            next: string | null;
+            results: components["schemas"]["FeedFile"][];
+        };
+        /** @description Every feed that has delivered and is not retired, and the files that belong to none. */
+        FeedPage: {
+            /** Format: date-time */
+            as_of: string;
+            results: components["schemas"]["FeedDetail"][];
+            refused_files_without_feed: number;
+            files_not_done: number;
+        };
+        /** @description How many files ended how. */
+        FileCounts: {
+            ingested: number;
+            refused: number;
+        };
+        /**
+         * @description * `received` - Still to be done
+         *     * `ingested` - Ingested
+         *     * `refused` - Refused
+         * @enum {string}
+         */
+        FileStatus: "received" | "ingested" | "refused";
+        /**
+         * @description * `fresh` - Fresh
+         *     * `catching_up` - Catching up
+         *     * `silent` - Silent
+         * @enum {string}
+         */
         Freshness: "fresh" | "catching_up" | "silent";
+        /** @description One result; `number` in decimal digits, where the value is one. */
+        LabResult: {
+            id: number;
+            result_id: string | null;
+            value: string | null;
+            number: string | null;
+            comparator: components["schemas"]["ComparatorEnum"] | components["schemas"]["NullEnum"];
+            unit: string | null;
+            unit_is_ambiguous: boolean;
+            reference_range: string | null;
+            status: string | null;
+            is_withdrawn: boolean;
+            /** Format: date-time */
+            performed_at: string;
+            reviewing_physician: string | null;
+        };
+        /** @description One test with its results. */
+        LabTest: {
+            id: number;
+            test_id: string;
+            name: string | null;
+            /** Format: date-time */
+            ordered_at: string;
+            ordering_physician: string | null;
+            lab_location: string | null;
+            status: string | null;
+            is_cancelled: boolean;
+            test_id_conflict: boolean;
+            origin: components["schemas"]["Origin"];
+            results: components["schemas"]["LabResult"][];
+        };
+        /** @description Tests of a patient, newest first. */
+        LabTestPage: {
+            next: string | null;
+            results: components["schemas"]["LabTest"][];
+        };
+        /** @description The last test that counts; a test's name may be missing. */
+        LastTest: {
+            name: string | null;
+            /** Format: date-time */
+            at: string;
+        };
+        /** @description The ingested file with the newest source time. */
+        NewestFile: {
+            key: string;
+            /** Format: date-time */
+            source_time: string;
+            /** Format: date-time */
+            finished_at: string | null;
+            rows: number;
+        };
+        NullEnum: null;
+        /** @description An alert that is not resolved. */
+        OpenAlert: {
+            /** Format: date-time */
+            raised_at: string;
+            status: components["schemas"]["AlertStatus"];
+        };
+        /** @description The file and line that said something last. */
+        Origin: {
+            file: string;
+            line: number;
+            /** Format: date-time */
+            source_time: string;
+        };
+        /** @description A patient with every admission, newest first. */
+        PatientDetail: {
+            /** Format: uuid */
+            id: string;
+            patient_id: string;
+            name: string;
+            first_name: string | null;
+            last_name: string | null;
+            /** Format: date */
+            date_of_birth: string | null;
+            gender: string | null;
+            /** Format: date-time */
+            as_of: string;
+            primary_physician: string | null;
+            insurance_provider: string | null;
+            blood_type: string | null;
+            allergies: string | null;
+            extra: {
+                [key: string]: string | null;
+            };
+            origin: components["schemas"]["Origin"];
+            last_test: components["schemas"]["LastTest"] | null;
+            admissions: components["schemas"]["AdmissionDetail"][];
+        };
+        /** @description A patient in one admission: two admissions are two items. */
+        PatientItem: {
+            /** Format: uuid */
+            id: string;
+            patient_id: string;
+            name: string;
+            first_name: string | null;
+            last_name: string | null;
+            /** Format: date */
+            date_of_birth: string | null;
+            gender: string | null;
+            /** Format: date-time */
+            quiet_since: string;
+            /** Format: double */
+            hours_without_test: number | null;
+            threshold_hours: number;
+            second_tier_hours: number | null;
+            tier: number;
+            state: components["schemas"]["State"];
+            /** Format: date-time */
+            cannot_know_since: string | null;
+            admission: components["schemas"]["Admission"];
+            last_test: components["schemas"]["LastTest"] | null;
+        };
+        /** @description Patients, longest without a test first. */
+        PatientPage: {
+            /** Format: date-time */
+            as_of: string;
+            next: string | null;
+            results: components["schemas"]["PatientItem"][];
+        };
+        /** @description The same, in a body. */
+        PatientSearch: {
+            /**
+             * @description Open (unless said): without a confirmed release. Discharged: latest release first.
+             *
+             *     * `open` - open
+             *     * `discharged` - discharged
+             */
+            status?: components["schemas"]["PatientSearchStatusEnum"];
+            /**
+             * Format: double
+             * @description At least this many hours without a test.
+             */
+            last_test_hours?: number | null;
+            state?: components["schemas"]["State"][];
+            /** @description Bed, parts of the name, patient number or case number; each word must be found. From a browser, post to patients/search/ instead: names do not belong in addresses. */
+            search?: string;
+            /** @description 100 unless said. */
+            page_size?: number;
+            cursor?: string | null;
+            /** @description Departments by name; __none__ for admissions without one. None: all. */
+            departments?: string[];
+        };
+        /**
+         * @description * `open` - open
+         *     * `discharged` - discharged
+         * @enum {string}
+         */
+        PatientSearchStatusEnum: "open" | "discharged";
+        /** @description Why there is no answer. */
+        Refusal: {
+            type: components["schemas"]["TypeEnum"];
+            errors: components["schemas"]["Fault"][];
+        };
+        /** @description The rule in force. Without a second tier nothing is ever in tier 2. */
+        Rule: {
+            threshold_hours: number;
+            second_tier_hours: number | null;
+            departments: components["schemas"]["DepartmentRule"][];
+        };
+        /** @description The session, also of nobody. */
         Session: {
             signed_in: boolean;
-            user: {
-                username: string;
-                display_name: string;
-                is_operator: boolean;
-            } | null;
+            user: components["schemas"]["User"] | null;
             demo: boolean;
             time_zone: string;
             idle_sign_out_seconds: number;
             version: string;
             csrf_token: string;
         };
-        Board: {
-            as_of: components["schemas"]["Time"];
-            time_zone: string;
-            rule: {
-                threshold_hours: number;
-                second_tier_hours: number;
-                departments: {
-                    department: string;
-                    threshold_hours: number;
-                    second_tier_hours: number;
-                }[];
-            };
-            counts: {
-                open: number;
-                due: number;
-                beyond_second_tier: number;
-                cannot_know: number;
-                not_due: number;
-            };
-            cannot_know_since: components["schemas"]["MaybeTime"];
-            feeds: {
-                id: string;
-                feed: string;
-                source: string;
-                /** @enum {string} */
-                system: "LIS" | "PMS";
-                freshness: components["schemas"]["Freshness"];
-                newest_source_time: components["schemas"]["MaybeTime"];
-                silent_since: components["schemas"]["MaybeTime"];
-                interval_minutes: number;
-            }[];
-            doubts: {
-                /** @enum {string} */
-                kind: "admission_rows_rejected" | "admission_rows_waiting" | "lab_rows_rejected" | "files_refused" | "files_not_done" | "feed_silent";
-                department: components["schemas"]["Text"];
-                count: number;
-                feed: components["schemas"]["Text"];
-                since: components["schemas"]["MaybeTime"];
-            }[];
-        };
-        PatientSearch: {
-            search: string;
-            /** @enum {string} */
-            status?: "open" | "discharged";
-            departments?: string[];
-            state?: components["schemas"]["State"][];
-            last_test_hours?: number | null;
-            cursor?: components["schemas"]["Text"];
-        };
-        LastTest: {
-            name: components["schemas"]["Text"];
-            at: components["schemas"]["Time"];
-        } | null;
-        PatientPage: {
-            as_of: components["schemas"]["Time"];
-            next: components["schemas"]["Text"];
-            results: {
-                id: string;
-                patient_id: string;
-                name: string;
-                first_name: components["schemas"]["Text"];
-                last_name: components["schemas"]["Text"];
-                date_of_birth: components["schemas"]["Text"];
-                gender: components["schemas"]["Text"];
-                admission: {
-                    id: number;
-                    case_number: string;
-                    department: components["schemas"]["Text"];
-                    room: components["schemas"]["Text"];
-                    admitted_at: components["schemas"]["Time"];
-                    released_at: components["schemas"]["MaybeTime"];
-                    planned_release_at: components["schemas"]["MaybeTime"];
-                };
-                last_test: components["schemas"]["LastTest"];
-                quiet_since: components["schemas"]["Time"];
-                hours_without_test: number | null;
-                threshold_hours: number;
-                second_tier_hours: number;
-                tier: number;
-                state: components["schemas"]["State"];
-                cannot_know_since: components["schemas"]["MaybeTime"];
-            }[];
-        };
-        Origin: {
-            file: string;
-            line: number;
-            source_time: components["schemas"]["Time"];
-        };
-        PatientDetail: {
-            as_of: components["schemas"]["Time"];
-            id: string;
-            patient_id: string;
-            name: string;
-            first_name: components["schemas"]["Text"];
-            last_name: components["schemas"]["Text"];
-            date_of_birth: components["schemas"]["Text"];
-            gender: components["schemas"]["Text"];
-            primary_physician: components["schemas"]["Text"];
-            insurance_provider: components["schemas"]["Text"];
-            blood_type: components["schemas"]["Text"];
-            allergies: components["schemas"]["Text"];
-            extra: {
-                [key: string]: string | null;
-            };
-            origin: components["schemas"]["Origin"];
-            last_test: components["schemas"]["LastTest"];
-            admissions: {
-                id: number;
-                case_number: string;
-                department: components["schemas"]["Text"];
-                room: components["schemas"]["Text"];
-                admitted_at: components["schemas"]["Time"];
-                released_at: components["schemas"]["MaybeTime"];
-                planned_release_at: components["schemas"]["MaybeTime"];
-                is_open: boolean;
-                quiet_since: components["schemas"]["Time"];
-                hours_without_test: number | null;
-                threshold_hours: number;
-                second_tier_hours: number;
-                tier: number;
-                state: components["schemas"]["State"];
-                cannot_know_since: components["schemas"]["MaybeTime"];
-                alert: {
-                    raised_at: components["schemas"]["Time"];
-                    status: string;
-                } | null;
-                case_number_conflict: boolean;
-                origin: components["schemas"]["Origin"];
-            }[];
-        };
-        LabTestPage: {
-            next: components["schemas"]["Text"];
-            results: {
-                id: number;
-                test_id: string;
-                name: components["schemas"]["Text"];
-                ordered_at: components["schemas"]["Time"];
-                ordering_physician: components["schemas"]["Text"];
-                lab_location: components["schemas"]["Text"];
-                status: components["schemas"]["Text"];
-                is_cancelled: boolean;
-                test_id_conflict: boolean;
-                origin: components["schemas"]["Origin"];
-                results: {
-                    id: number;
-                    result_id: components["schemas"]["Text"];
-                    value: components["schemas"]["Text"];
-                    number: components["schemas"]["Text"];
-                    comparator: components["schemas"]["Text"];
-                    unit: components["schemas"]["Text"];
-                    unit_is_ambiguous: boolean;
-                    reference_range: components["schemas"]["Text"];
-                    status: components["schemas"]["Text"];
-                    is_withdrawn: boolean;
-                    performed_at: components["schemas"]["Time"];
-                    reviewing_physician: components["schemas"]["Text"];
-                }[];
-            }[];
-        };
-        DepartmentPage: {
-            as_of: components["schemas"]["Time"];
-            results: {
-                key: string;
-                name: components["schemas"]["Text"];
-                open_admissions: number;
-                due: number;
-                beyond_second_tier: number;
-                cannot_know: number;
-                threshold_hours: number;
-                second_tier_hours: number;
-            }[];
-        };
-        FeedPage: {
-            as_of: components["schemas"]["Time"];
-            results: {
-                id: string;
-                feed: string;
-                source: string;
-                /** @enum {string} */
-                system: "LIS" | "PMS";
-                freshness: components["schemas"]["Freshness"];
-                newest_source_time: components["schemas"]["MaybeTime"];
-                silent_since: components["schemas"]["MaybeTime"];
-                interval_minutes: number;
-                newest_file: {
-                    key: string;
-                    source_time: components["schemas"]["Time"];
-                    finished_at: components["schemas"]["MaybeTime"];
-                    rows: number;
-                } | null;
-                files: {
-                    ingested: number;
-                    refused: number;
-                };
-                rows: number;
-                rejected: number;
-                waiting: number;
-                flaws: number;
-            }[];
-            refused_files_without_feed: number;
-            files_not_done: number;
-        };
-        FeedFilePage: {
-            next: components["schemas"]["Text"];
-            results: {
-                id: string;
-                key: string;
-                source: string;
-                feed: components["schemas"]["Text"];
-                /** @enum {string} */
-                status: "received" | "ingested" | "refused";
-                reason: components["schemas"]["Text"];
-                source_time: components["schemas"]["MaybeTime"];
-                received_at: components["schemas"]["Time"];
-                finished_at: components["schemas"]["MaybeTime"];
-                rows: number;
-                created: number;
-                updated: number;
-                unchanged: number;
-                superseded: number;
-                waiting: number;
-                rejected: number;
-                flaws: number;
-            }[];
+        /**
+         * @description * `due` - Due
+         *     * `not_due` - Not due
+         *     * `cannot_know` - Cannot know
+         * @enum {string}
+         */
+        State: "due" | "not_due" | "cannot_know";
+        /**
+         * @description * `LIS` - Laboratory Information System
+         *     * `PMS` - Patient Management System
+         * @enum {string}
+         */
+        System: "LIS" | "PMS";
+        /**
+         * @description * `validation_error` - validation_error
+         *     * `client_error` - client_error
+         *     * `server_error` - server_error
+         * @enum {string}
+         */
+        TypeEnum: "validation_error" | "client_error" | "server_error";
+        /** @description Who is signed in. */
+        User: {
+            username: string;
+            display_name: string;
+            is_operator: boolean;
         };
     };
     responses: never;
@@ -408,29 +580,10 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    session_retrieve: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-        };
-    };
     board_retrieve: {
         parameters: {
             query?: {
+                /** @description Departments by name; __none__ for admissions without one. None: all. */
                 department?: string[];
             };
             header?: never;
@@ -439,7 +592,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -448,17 +600,79 @@ export interface operations {
                     "application/json": components["schemas"]["Board"];
                 };
             };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
         };
     };
-    patients_list: {
+    departments_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DepartmentPage"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    feed_files_list: {
         parameters: {
             query?: {
-                status?: "open" | "discharged";
-                department?: string[];
-                state?: ("due" | "not_due" | "cannot_know")[];
-                last_test_hours?: number;
-                page_size?: number;
                 cursor?: string;
+                /** @description A feed's id, as feeds/ gives it. */
+                feed?: string;
+                /**
+                 * @description * `received` - Still to be done
+                 *     * `ingested` - Ingested
+                 *     * `refused` - Refused
+                 */
+                status?: "received" | "ingested" | "refused";
             };
             header?: never;
             path?: never;
@@ -466,13 +680,234 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedFilePage"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    feeds_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedPage"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    patients_list: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                /** @description Departments by name; __none__ for admissions without one. None: all. */
+                department?: string[];
+                /** @description At least this many hours without a test. */
+                last_test_hours?: number | null;
+                /** @description 100 unless said. */
+                page_size?: number;
+                /** @description Bed, parts of the name, patient number or case number; each word must be found. From a browser, post to patients/search/ instead: names do not belong in addresses. */
+                search?: string;
+                state?: ("due" | "not_due" | "cannot_know")[];
+                /**
+                 * @description Open (unless said): without a confirmed release. Discharged: latest release first.
+                 *
+                 *     * `open` - open
+                 *     * `discharged` - discharged
+                 */
+                status?: "open" | "discharged";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["PatientPage"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    patients_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PatientDetail"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    patients_tests_list: {
+        parameters: {
+            query?: {
+                cursor?: string;
+                /** @description Tests ordered, or with a result performed, on this day of the hospital or later. */
+                from_date?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabTestPage"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
                 };
             };
         };
@@ -490,7 +925,6 @@ export interface operations {
             };
         };
         responses: {
-            /** @description ok */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -499,56 +933,33 @@ export interface operations {
                     "application/json": components["schemas"]["PatientPage"];
                 };
             };
-        };
-    };
-    patients_retrieve: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PatientDetail"];
+                    "application/json": components["schemas"]["Refusal"];
                 };
             };
-        };
-    };
-    patients_tests_list: {
-        parameters: {
-            query?: {
-                from_date?: string;
-                cursor?: string;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LabTestPage"];
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
                 };
             };
         };
     };
-    departments_list: {
+    session_retrieve: {
         parameters: {
             query?: never;
             header?: never;
@@ -557,57 +968,20 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description ok */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DepartmentPage"];
+                    "application/json": components["schemas"]["Session"];
                 };
             };
-        };
-    };
-    feeds_list: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["FeedPage"];
-                };
-            };
-        };
-    };
-    feed_files_list: {
-        parameters: {
-            query?: {
-                feed?: string;
-                status?: "received" | "ingested" | "refused";
-                cursor?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FeedFilePage"];
+                    "application/json": components["schemas"]["Refusal"];
                 };
             };
         };

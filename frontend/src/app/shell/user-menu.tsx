@@ -1,9 +1,9 @@
-import { Menu, useMantineColorScheme } from '@mantine/core';
+import { Menu, useMantineColorScheme, type MantineColorScheme } from '@mantine/core';
 import { useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { SIGN_OUT } from '@/config/addresses';
 import { useHospital } from '@/lib/hospital';
-import { chooseLanguage, keepLanguage, LANGUAGES, type Language } from '@/lib/i18n';
+import { chooseLanguage, isLanguage, keepLanguage, LANGUAGES } from '@/lib/i18n';
 import classes from './shell.module.css';
 
 const SCHEMES = ['auto', 'light', 'dark'] as const;
@@ -14,7 +14,8 @@ export function UserMenu() {
   const { colorScheme, setColorScheme } = useMantineColorScheme();
   const signOut = useRef<HTMLFormElement>(null);
   const name = user?.display_name ?? '';
-  const pick = (language: Language) => {
+  const pick = (language: string) => {
+    if (!isLanguage(language)) return;
     keepLanguage(language);
     void chooseLanguage(language);
   };
@@ -34,39 +35,31 @@ export function UserMenu() {
         </Menu.Target>
         <Menu.Dropdown>
           <Menu.Label>{t('app.language')}</Menu.Label>
-          {(Object.keys(LANGUAGES) as Language[]).map((language) => (
-            <Choice key={language} chosen={i18n.language === language} onChoose={() => pick(language)}>
-              <span lang={language}>{LANGUAGES[language].name}</span>
-            </Choice>
-          ))}
+          <Menu.RadioGroup value={i18n.language} onChange={pick}>
+            {Object.entries(LANGUAGES).map(([language, { name: own }]) => (
+              <Menu.RadioItem key={language} value={language} closeMenuOnClick>
+                <span lang={language}>{own}</span>
+              </Menu.RadioItem>
+            ))}
+          </Menu.RadioGroup>
           <Menu.Divider />
           <Menu.Label>{t('app.appearance')}</Menu.Label>
-          {SCHEMES.map((scheme) => (
-            <Choice key={scheme} chosen={colorScheme === scheme} onChoose={() => setColorScheme(scheme)}>
-              {t(`app.${scheme}`)}
-            </Choice>
-          ))}
+          <Menu.RadioGroup
+            value={colorScheme}
+            onChange={(scheme) => setColorScheme(scheme as MantineColorScheme)}
+          >
+            {SCHEMES.map((scheme) => (
+              <Menu.RadioItem key={scheme} value={scheme}>
+                {t(`app.${scheme}`)}
+              </Menu.RadioItem>
+            ))}
+          </Menu.RadioGroup>
           <Menu.Divider />
           <Menu.Item onClick={() => signOut.current?.submit()}>{t('app.signOut')}</Menu.Item>
           <Menu.Label>{t('app.version', { version })}</Menu.Label>
         </Menu.Dropdown>
       </Menu>
     </>
-  );
-}
-
-type ChoiceProps = { chosen: boolean; onChoose: () => void; children: React.ReactNode };
-
-function Choice({ chosen, onChoose, children }: ChoiceProps) {
-  return (
-    <Menu.Item
-      role="menuitemradio"
-      aria-checked={chosen}
-      onClick={onChoose}
-      rightSection={chosen ? <span aria-hidden="true">✓</span> : null}
-    >
-      {children}
-    </Menu.Item>
   );
 }
 

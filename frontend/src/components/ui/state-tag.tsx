@@ -6,7 +6,7 @@ type Judged = {
   state: State;
   tier: number;
   threshold_hours: number;
-  second_tier_hours: number;
+  second_tier_hours: number | null;
 };
 
 export type Look = 'urgent' | 'due' | 'unknown' | 'fine';
@@ -24,7 +24,7 @@ export function StateTag({ judged }: { judged: Judged }) {
   const { t } = useTranslation();
   const look = lookOf(judged);
   const words = {
-    urgent: () => t('state.beyond', { hours: judged.second_tier_hours }),
+    urgent: () => t('state.beyond', { hours: judged.second_tier_hours ?? judged.threshold_hours }),
     due: () => t('state.beyond', { hours: judged.threshold_hours }),
     unknown: () => t('state.cannotKnow'),
     fine: () => t('state.within', { hours: judged.threshold_hours }),

@@ -389,6 +389,7 @@ export const ar = {
     hoursAtMost: '{{duration}} على الأكثر عند {{time}}: قد يوجد فحص أحدث لم يصل',
     rule: 'القاعدة',
     ruleText: 'لا فحص جديد خلال {{first}} س؛ عاجل بعد {{second}} س',
+    ruleTextOne: 'لا فحص جديد خلال {{first}} س',
     ruleDepartment: '{{rule}} ({{department}})',
     verdict: 'الحكم',
     verdictWithin: 'ضمن الحد؛ يُبلغ الحد {{time}} ما لم يأت فحص قبله.',

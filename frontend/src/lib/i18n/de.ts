@@ -248,6 +248,7 @@ export const de = {
     hoursAtMost: 'höchstens {{duration}} um {{time}}: eine neuere Untersuchung kann noch unterwegs sein',
     rule: 'Regel',
     ruleText: 'keine neue Untersuchung seit {{first}} h; dringend über {{second}} h',
+    ruleTextOne: 'keine neue Untersuchung seit {{first}} h',
     ruleDepartment: '{{rule}} ({{department}})',
     verdict: 'Urteil',
     verdictWithin: 'Innerhalb der Grenze; sie ist {{time}} erreicht, wenn vorher keine Untersuchung kommt.',

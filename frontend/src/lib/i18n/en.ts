@@ -246,6 +246,7 @@ export const en = {
     hoursAtMost: 'at most {{duration}} at {{time}}: a newer test may exist that has not arrived',
     rule: 'Rule',
     ruleText: 'no new test for {{first}} h; urgent beyond {{second}} h',
+    ruleTextOne: 'no new test for {{first}} h',
     ruleDepartment: '{{rule}} ({{department}})',
     verdict: 'Verdict',
     verdictWithin: 'Within the limit; the limit is reached {{time}} unless a test comes first.',

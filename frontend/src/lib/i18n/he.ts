@@ -262,6 +262,7 @@ export const he = {
     hoursAtMost: 'לכל היותר {{duration}} בשעה {{time}}: ייתכן שבדיקה חדשה יותר טרם הגיעה',
     rule: 'כלל',
     ruleText: 'אין בדיקה חדשה {{first}} שע׳; דחוף מעל {{second}} שע׳',
+    ruleTextOne: 'אין בדיקה חדשה {{first}} שע׳',
     ruleDepartment: '{{rule}} ({{department}})',
     verdict: 'קביעה',
     verdictWithin: 'בתוך הסף; הסף יגיע {{time}} אלא אם תבוא בדיקה קודם לכן.',

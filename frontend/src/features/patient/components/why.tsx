@@ -70,7 +70,7 @@ function Verdict({ admission, now }: Pick<Props, 'admission' | 'now'>) {
     const since = admission.cannot_know_since;
     return t('patient.verdictCannotKnow', { hours: first, time: since ? times.short(since, now) : '?' });
   }
-  const hours = state === 'due' && tier >= 2 ? second : first;
+  const hours = state === 'due' && tier >= 2 ? (second ?? first) : first;
   const reachedAt = Date.parse(quiet) + hours * HOUR;
   if (state === 'due') return t('patient.verdictBeyond', { hours, time: times.short(reachedAt, now) });
   return t('patient.verdictWithin', { time: times.full(reachedAt) });
@@ -97,10 +97,9 @@ function Hours({ admission, now }: Pick<Props, 'admission' | 'now'>) {
 
 function RuleWords({ admission }: Pick<Props, 'admission'>) {
   const { t } = useTranslation();
-  const rule = t('patient.ruleText', {
-    first: admission.threshold_hours,
-    second: admission.second_tier_hours,
-  });
+  const { threshold_hours: first, second_tier_hours: second } = admission;
+  const rule =
+    second === null ? t('patient.ruleTextOne', { first }) : t('patient.ruleText', { first, second });
   return admission.department
     ? t('patient.ruleDepartment', { rule, department: admission.department })
     : rule;
