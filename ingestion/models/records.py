@@ -216,7 +216,7 @@ class LabResult(Record):
     test_id = models.CharField(max_length=64)
     patient_number = models.CharField(max_length=64, null=True)
     lab_test = models.ForeignKey(
-        LabTest, null=True, on_delete=models.PROTECT, related_name="results"
+        LabTest, null=True, on_delete=models.PROTECT, related_name="results", db_index=False
     )
     waits_for = models.CharField(max_length=16, null=True, choices=WaitReason.choices)
     performed_at = models.DateTimeField(null=True)
@@ -249,7 +249,10 @@ class LabResult(Record):
                 condition=Q(is_taken_back=False) | Q(result_id__isnull=True, value__isnull=True),
             ),
         ]
-        indexes = [models.Index(fields=["test_id"], name="results_by_test_id")]
+        indexes = [
+            models.Index(fields=["test_id"], name="results_by_test_id"),
+            models.Index(fields=["lab_test", "-performed_at"], name="results_of_test"),
+        ]
 
     def __str__(self) -> str:
         return self.result_id or self.test_id

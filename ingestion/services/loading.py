@@ -28,6 +28,7 @@ from ingestion.models import (
     RejectedSubject,
     WaitingRow,
 )
+from ingestion.services.quiet import recompute_quiet
 from ingestion.services.records import Block, Merger
 from ingestion.services.tables import copy_rows
 
@@ -77,6 +78,7 @@ def load(feed_file: FeedFile, stream: BinaryIO, *, now: datetime) -> set[uuid.UU
     loader = _Loader(feed_file, mapping, now=now)
     while rows := list(islice(reading.rows, BLOCK_ROWS)):
         loader.take(rows)
+    loader.settle_quiet()
     loader.report_drift(mapping)
     feed_file.is_possibly_cut = reading.possibly_cut
     feed_file.status = FileStatus.INGESTED
@@ -102,6 +104,7 @@ class _Loader:
         self._merger = Merger(feed_file, now=now)
         self._department_at = mapping.columns.get("department", mapping.columns.get("ward"))
         self._unlisted: set[str] = set()
+        self._unsettled: set[uuid.UUID] = set()
 
     def take(self, rows: list[Row | BadRow]) -> None:
         """Judge and apply a block of rows and add them to the ledger."""
@@ -123,6 +126,13 @@ class _Loader:
         self._keep_waiting(block)
         self._count(block, len(rows), len(rejected))
         self._touch(block.patients)
+
+    def settle_quiet(self) -> None:
+        """Recompute since when those touched are without a test, once for many blocks."""
+        recompute_quiet(self._unsettled)
+        if self.patients is not None:
+            self.patients |= self._unsettled
+        self._unsettled = set()
 
     def report_drift(self, mapping: Mapping) -> None:
         """Report once per layout what its declaration does not know."""
@@ -215,7 +225,7 @@ class _Loader:
             setattr(self._file, outcome.value, getattr(self._file, outcome.value) + 1)
 
     def _touch(self, patients: set[uuid.UUID]) -> None:
-        if self.patients is not None:
-            self.patients |= patients
-            if len(self.patients) > MANY_PATIENTS:
-                self.patients = None
+        self._unsettled |= patients
+        if len(self._unsettled) > MANY_PATIENTS:
+            self.settle_quiet()
+            self.patients = None

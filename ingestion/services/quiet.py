@@ -1,7 +1,7 @@
 """Since when each patient is without a test: derived from the record, kept beside it.
 
 Kept and not computed on the fly, because the board asks for it every second and the history
-of tests only grows. Recomputed for the patients whom a block of rows touched.
+of tests only grows. Recomputed for the patients whom a file touched.
 """
 
 from __future__ import annotations
@@ -12,22 +12,19 @@ from collections.abc import Collection
 from django.db import connection
 
 # The latest of all order and performed times of the tests that are not cancelled; a withdrawn
-# result's time does not count, nor does that of a result which was taken back.
+# result's time does not count, nor does that of a result which was taken back. Written as a
+# subquery for each test: joined, a table that grows within one transaction, of which the planner
+# knows nothing yet, is read whole for every patient.
 _LAST_TESTS = """
     SELECT touched.id AS patient, last.at, last.name
     FROM unnest(%s::uuid[]) AS touched(id)
     LEFT JOIN LATERAL (
-        SELECT timed.at, timed.name FROM (
-            (SELECT t.ordered_at AS at, t.name, t.id FROM ingestion_labtest t
-             WHERE t.patient_id = touched.id AND NOT t.is_cancelled
-             ORDER BY t.ordered_at DESC, t.id DESC LIMIT 1)
-            UNION ALL
-            (SELECT r.performed_at, t.name, t.id
-             FROM ingestion_labtest t JOIN ingestion_labresult r ON r.lab_test_id = t.id
-             WHERE t.patient_id = touched.id AND NOT t.is_cancelled
-               AND NOT r.is_withdrawn AND NOT r.is_taken_back AND r.performed_at IS NOT NULL
-             ORDER BY r.performed_at DESC, t.id DESC LIMIT 1)
-        ) AS timed ORDER BY timed.at DESC, timed.id DESC LIMIT 1
+        SELECT t.name, greatest(t.ordered_at, (
+            SELECT max(r.performed_at) FROM ingestion_labresult r
+            WHERE r.lab_test_id = t.id AND NOT r.is_withdrawn AND NOT r.is_taken_back
+        )) AS at
+        FROM ingestion_labtest t WHERE t.patient_id = touched.id AND NOT t.is_cancelled
+        ORDER BY 2 DESC, t.id DESC LIMIT 1
     ) AS last ON TRUE
 """
 

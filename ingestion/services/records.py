@@ -19,7 +19,6 @@ from ingestion.judging import Statement
 from ingestion.merging import EXTRA, Timeline, Version, merge
 from ingestion.models import ColumnSet, Department, FeedFile
 from ingestion.services import waiting
-from ingestion.services.quiet import recompute_quiet
 from ingestion.services.settling import settle, tables_of
 from ingestion.services.tables import (
     ADMISSIONS,
@@ -138,7 +137,6 @@ class Merger:
         self._attach_results(block)
         self._apply_results(LAB_RESULTS, by_table[LAB_RESULTS], block)
         self._apply_results(COMBINED_RESULTS, by_table[COMBINED_RESULTS], block)
-        recompute_quiet(block.patients)
         for kind, identities in block.applied.items():
             self.settle(kind, identities)
         return block

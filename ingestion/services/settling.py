@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from ingestion.choices import RecordKind
@@ -23,6 +24,7 @@ from ingestion.services.tables import (
     Entry,
     Identity,
     Table,
+    array_text,
     fetch,
 )
 
@@ -46,11 +48,7 @@ def settle(
     now: datetime,
 ) -> None:
     """Settle the rejected rows that spoke of these records and have been overtaken."""
-    subjects = list(
-        RejectedSubject.objects.filter(
-            kind=kind, is_settled=False, identity__in=[list(identity) for identity in identities]
-        ).select_related("rejected_row__feed_file")
-    )
+    subjects = _unsettled(kind, identities)
     if not subjects:
         return
     records: dict[Identity, Entry] = {}
@@ -67,6 +65,21 @@ def settle(
     RejectedRow.objects.filter(
         ~Exists(open_subjects), subjects__in=overtaken, settled_at__isnull=True
     ).update(settled_at=now)
+
+
+def _unsettled(kind: RecordKind, identities: Collection[Identity]) -> list[RejectedSubject]:
+    waiting = RejectedSubject.objects.filter(kind=kind, is_settled=False)
+    if not identities or not waiting.exists():
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT s.id FROM {RejectedSubject._meta.db_table} s"
+            " JOIN unnest(%s::text[]) AS spoken(of)"
+            " ON s.identity = spoken.of::text[] WHERE s.kind = %s AND NOT s.is_settled",
+            [[array_text(identity) for identity in identities], str(kind)],
+        )
+        found = [key for (key,) in cursor.fetchall()]
+    return list(waiting.filter(pk__in=found).select_related("rejected_row__feed_file"))
 
 
 def _is_overtaken(

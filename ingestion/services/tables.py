@@ -341,7 +341,7 @@ def _update(table: Table, entries: Sequence[Entry]) -> None:
 def _column_types(table: Table) -> dict[str, str]:
     """Give each column's database type: a column that is all NULL in a block has none itself."""
     columns = table.model._meta.concrete_fields
-    return {column.column: column.db_type(connection) or "text" for column in columns}
+    return {str(column.column): column.db_type(connection) or "text" for column in columns}
 
 
 def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -370,13 +370,14 @@ def _copy_text(value: object) -> str:
     if isinstance(value, (datetime, date)):
         return value.isoformat()
     if isinstance(value, (list, tuple)):
-        return _array_text(value).translate(_ESCAPES)
+        return array_text(value).translate(_ESCAPES)
     raise TypeError(f"no COPY form for {type(value).__name__}")
 
 
 _NEEDS_ESCAPE = re.compile(r"[\\\t\n\r]").search
 
 
-def _array_text(values: Sequence[object]) -> str:
+def array_text(values: Sequence[object]) -> str:
+    """Write PostgreSQL's text form of an array of texts."""
     quoted = (str(value).replace("\\", "\\\\").replace('"', '\\"') for value in values)
     return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
