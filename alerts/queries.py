@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import (
     Case,
@@ -133,9 +134,9 @@ def standing_admissions(vision: Vision) -> QuerySet[Admission]:
 
 def overdue_admissions(vision: Vision) -> QuerySet[Admission]:
     """Open admissions whose hours without a test exceed their threshold, longest first."""
+    standing: QuerySet[Any] = standing_admissions(vision)
     return (
-        standing_admissions(vision)
-        .filter(quiet__lt=F("due_before"))
+        standing.filter(quiet__lt=F("due_before"))
         .select_related("patient", "department")
         .order_by("quiet", "id")
     )
@@ -246,8 +247,8 @@ def open_page(vision: Vision, wanted: Wanted, *, after: Position | None, limit: 
     Two halves, so that the first can walk the index instead of sorting every open admission:
     where nothing is dated after the instant, what is kept is what is computed.
     """
-    standing = standing_admissions(vision)
-    kept = open_admissions().annotate(
+    standing: QuerySet[Any] = standing_admissions(vision)
+    kept: QuerySet[Any] = open_admissions().annotate(
         quiet=F("quiet_since"), due_before=_moment(vision, "threshold_hours")
     )
     halves = (kept.filter(quiet_since__lte=vision.at), standing.filter(quiet_since__gt=vision.at))
@@ -282,10 +283,15 @@ def discharged_page(vision: Vision, wanted: Wanted, *, after: Position | None, l
 
 def stays_of(patient: Patient, vision: Vision) -> list[Stay]:
     """Every admission of a patient as it stands, newest first."""
-    standing = _whole(standing_admissions(vision).filter(patient=patient))
-    released = _whole(Admission.objects.filter(patient=patient, released_at__isnull=False))
-    stays = [*_open_stays(standing, vision), *(_closed_stay(one, vision) for one in released)]
-    return sorted(stays, key=lambda s: (s.admission.admitted_at, s.admission.pk), reverse=True)
+    stays = {
+        one.pk: _closed_stay(one, vision)
+        for one in _whole(Admission.objects.filter(patient=patient))
+    }
+    # Over what was read first: an admission that changes in between is told once, and never lost.
+    for stay in _open_stays(_whole(standing_admissions(vision).filter(patient=patient)), vision):
+        stays[stay.admission.pk] = stay
+    newest_first = sorted(stays.values(), key=lambda stay: stay.admission.pk, reverse=True)
+    return sorted(newest_first, key=lambda stay: stay.admission.admitted_at, reverse=True)
 
 
 def open_alerts_of(patient: Patient) -> dict[int, Alert]:
@@ -368,7 +374,7 @@ def _end(places: list[tuple[int, datetime]], limit: int) -> Position | None:
     return (places[limit - 1][1], places[limit - 1][0]) if len(places) > limit else None
 
 
-def _whole(admissions: QuerySet[Admission]) -> QuerySet[Admission]:
+def _whole(admissions: QuerySet[Any]) -> QuerySet[Any]:
     """With patient and department, without the bookkeeping that no screen shows."""
     return admissions.select_related("patient", "department").defer(
         "extra", "statements", "patient__extra", "patient__statements"

@@ -24,7 +24,7 @@ from ingestion.queries import Freshness, change_count, freshness_of_feeds
 
 @dataclass(frozen=True)
 class Moment:
-    """The instant that a request asks about, what was on record then, and how fresh the feeds were."""
+    """The instant of a request, what was on record then, and how fresh the feeds were."""
 
     at: datetime
     changes: int
@@ -62,7 +62,7 @@ def moment_now() -> Moment:
 def unchanged(request: Request, moment: Moment) -> HttpResponseBase | None:
     """Give the 304 for a screen that holds this very answer already."""
     tag = moment.tag(request)
-    known = get_conditional_response(request._request, etag=tag)  # noqa: SLF001
+    known = get_conditional_response(request._request, etag=tag)
     return None if known is None else _revalidated(known, tag)
 
 

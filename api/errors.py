@@ -6,7 +6,7 @@ fault, which no client wants to name.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
@@ -24,17 +24,19 @@ class Refusal(serializers.Serializer[Any]):
     """Why there is no answer."""
 
     type = serializers.ChoiceField(choices=["validation_error", "client_error", "server_error"])
-    errors = Fault(many=True)
+    errors = Fault(many=True)  # type: ignore[assignment]
 
 
 class EnvelopeSchema(AutoSchema):
     """Adds the refusals that an operation can answer with."""
 
-    def _get_response_bodies(self, direction: str = "response") -> Any:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> Any:
         """Name the answers that the operation declares, then its refusals."""
         bodies = super()._get_response_bodies(direction)
         for status in self._refusals():
-            bodies[status] = self._get_response_for_code(Refusal, status, direction=direction)
+            bodies[status] = self._get_response_for_code(  # type: ignore[no-untyped-call]
+                Refusal, status, direction=direction
+            )
         return bodies
 
     def _refusals(self) -> list[str]:

@@ -40,7 +40,7 @@ def board(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def icon(_request: HttpRequest) -> HttpResponse:
-    """Browsers ask for it at an address of their own; without this they would get a sign-in page."""
+    """Browsers ask for it at an address of their own, and would get a sign-in page."""
     return redirect(static("vigil/vigil.svg"))
 
 
@@ -61,7 +61,9 @@ def readyz(_request: HttpRequest) -> HttpResponse:
     try:
         is_ready = not _lacks_migrations()
     except DatabaseError as error:
-        log.warning("not ready: the database does not answer", extra={"error": type(error).__name__})
+        log.warning(
+            "not ready: the database does not answer", extra={"error": type(error).__name__}
+        )
         is_ready = False
     words, status = ("ready\n", 200) if is_ready else ("not ready\n", 503)
     return HttpResponse(words, content_type="text/plain", status=status)

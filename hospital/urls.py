@@ -16,6 +16,6 @@ urlpatterns = [
     path("livez", pages.livez, name="livez"),
     path("readyz", pages.readyz, name="readyz"),
     path("favicon.ico", pages.icon, name="icon"),
-    # Whatever else it is, it is an address inside the app, which says so itself where there is none.
+    # Whatever else it is, it is an address inside the app, which knows its own.
     re_path(r"^(?!(?:api|admin|accounts|static)(?:/|$)).*$", pages.board, name="board"),
 ]

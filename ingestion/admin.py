@@ -91,7 +91,7 @@ class HasTest(IsOpen):
     words = ("Waits for its test", "Test known")
 
 
-class FeedForm(forms.ModelForm[Feed]):
+class FeedForm(forms.ModelForm):  # type: ignore[type-arg]
     """What an operator declares of a feed."""
 
     layout = forms.ChoiceField(choices=[(layout.name, layout.name) for layout in LAYOUTS])
@@ -114,7 +114,7 @@ class FeedForm(forms.ModelForm[Feed]):
 
 
 @admin.register(Feed)
-class FeedAdmin(admin.ModelAdmin[Feed]):
+class FeedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The one thing of ingestion that is declared by hand."""
 
     form = FeedForm
@@ -148,7 +148,7 @@ class _DeclaredFeedForm(FeedForm):
 
 
 @admin.register(FeedFile)
-class FeedFileAdmin(ReadOnlyAdmin[FeedFile]):
+class FeedFileAdmin(ReadOnlyAdmin):
     """Files with their ledgers."""
 
     list_display = (
@@ -169,7 +169,7 @@ class FeedFileAdmin(ReadOnlyAdmin[FeedFile]):
 
 
 @admin.register(RejectedRow)
-class RejectedRowAdmin(ReadOnlyAdmin[RejectedRow]):
+class RejectedRowAdmin(ReadOnlyAdmin):
     """Lines that cannot be trusted, as they came."""
 
     list_display = (
@@ -198,7 +198,7 @@ class RejectedRowAdmin(ReadOnlyAdmin[RejectedRow]):
 
 
 @admin.register(Flaw)
-class FlawAdmin(ReadOnlyAdmin[Flaw]):
+class FlawAdmin(ReadOnlyAdmin):
     """Values that could not be trusted, in rows that were applied."""
 
     list_display = ("feed_file", "line", "column", "reason", "value")
@@ -208,7 +208,7 @@ class FlawAdmin(ReadOnlyAdmin[Flaw]):
 
 
 @admin.register(WaitingRow)
-class WaitingRowAdmin(ReadOnlyAdmin[WaitingRow]):
+class WaitingRowAdmin(ReadOnlyAdmin):
     """Lines whose parent had not come, and what became of them."""
 
     list_display = (
@@ -232,7 +232,7 @@ class WaitingRowAdmin(ReadOnlyAdmin[WaitingRow]):
 
 
 @admin.register(Drift)
-class DriftAdmin(ReadOnlyAdmin[Drift]):
+class DriftAdmin(ReadOnlyAdmin):
     """What files hold that their layout does not know."""
 
     list_display = ("layout", "kind", "name", "first_seen_in", "first_seen_at")
@@ -242,12 +242,12 @@ class DriftAdmin(ReadOnlyAdmin[Drift]):
 
 
 @admin.register(Department)
-class DepartmentAdmin(ReadOnlyAdmin[Department]):
+class DepartmentAdmin(ReadOnlyAdmin):
     """Departments as the PMS names them."""
 
 
 @admin.register(Patient)
-class PatientAdmin(ReadOnlyAdmin[Patient]):
+class PatientAdmin(ReadOnlyAdmin):
     """Patients."""
 
     list_display = ("patient_id", "last_name", "first_name", "date_of_birth", "last_test_at")
@@ -258,7 +258,7 @@ class PatientAdmin(ReadOnlyAdmin[Patient]):
 
 
 @admin.register(Admission)
-class AdmissionAdmin(ReadOnlyAdmin[Admission]):
+class AdmissionAdmin(ReadOnlyAdmin):
     """Admissions, those that wait for their patient too."""
 
     list_display = (
@@ -278,7 +278,7 @@ class AdmissionAdmin(ReadOnlyAdmin[Admission]):
 
 
 @admin.register(LabTest)
-class LabTestAdmin(ReadOnlyAdmin[LabTest]):
+class LabTestAdmin(ReadOnlyAdmin):
     """Tests, those that wait for their patient too."""
 
     list_display = ("test_id", "patient_number", "name", "ordered_at", "status", "is_cancelled")
@@ -290,7 +290,7 @@ class LabTestAdmin(ReadOnlyAdmin[LabTest]):
 
 
 @admin.register(LabResult)
-class LabResultAdmin(ReadOnlyAdmin[LabResult]):
+class LabResultAdmin(ReadOnlyAdmin):
     """Results, those that wait for their test too."""
 
     list_display = (

@@ -28,7 +28,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, Coalesce
 
-from ingestion.choices import FileStatus
+from ingestion.choices import FileStatus, RecordKind, WaitReason
 from ingestion.models import (
     Admission,
     ChangeCounter,
@@ -185,13 +185,14 @@ def case_number_conflicts() -> QuerySet[Admission, dict[str, object]]:
     return _shared(Admission.objects.all(), "case_number")
 
 
-def _shared(records: QuerySet, identity: str):  # type: ignore[no-untyped-def,type-arg]
-    return (
+def _shared(records: QuerySet[Any], identity: str) -> QuerySet[Any, dict[str, object]]:
+    shared: QuerySet[Any, dict[str, object]] = (
         records.values(identity)
         .annotate(patients=Count("patient_number", distinct=True))
         .filter(patients__gt=1)
         .order_by(identity)
     )
+    return shared
 
 
 def waiting_counts() -> dict[str, int]:

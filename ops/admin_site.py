@@ -1,5 +1,12 @@
-"""The operators' admin: stock Django admin under its own name and look."""
+"""The operators' admin: stock Django admin under its own name and look, and pages beside models.
 
+Knows no page by name: higher applications add theirs when they are loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -8,7 +15,20 @@ from django.contrib.auth.views import LogoutView, redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path, reverse
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the admin that is no list of one model. `content` gives what its template shows."""
+
+    app_label: str
+    name: str
+    title: str
+    permission: str
+    template: str
+    content: Callable[[], dict[str, Any]]
 
 
 class OperatorAdminSite(AdminSite):
@@ -19,6 +39,44 @@ class OperatorAdminSite(AdminSite):
     index_title = "The record, its feeds and its rules"
     site_url = "/"
     enable_nav_sidebar = True
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self._pages: list[Page] = []
+
+    def add_page(self, page: Page) -> None:
+        """Put a page among those of its application."""
+        self._pages.append(page)
+
+    def get_urls(self) -> list[URLResolver | URLPattern]:
+        """Give the addresses of all pages; the stock ones end with one that fits everything."""
+        own = [
+            path(
+                f"{page.app_label}/{page.name}/",
+                self.admin_view(self._view_of(page)),
+                name=f"{page.app_label}_{page.name}",
+            )
+            for page in self._pages
+        ]
+        return [*own, *super().get_urls()]
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """List the pages among the models of their application."""
+        apps = super().get_app_list(request, app_label)
+        for app in apps:
+            app["models"] += [
+                {
+                    "name": page.title,
+                    "object_name": page.name,
+                    "admin_url": reverse(f"admin:{page.app_label}_{page.name}"),
+                    "add_url": None,
+                    "view_only": True,
+                    "perms": {},
+                }
+                for page in self._pages
+                if page.app_label == app["app_label"] and request.user.has_perm(page.permission)
+            ]
+        return apps
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Send strangers to the sign-in page.
@@ -33,6 +91,17 @@ class OperatorAdminSite(AdminSite):
         wanted = request.GET.get("next") or reverse("admin:index", current_app=self.name)
         return redirect_to_login(wanted, settings.LOGIN_URL)
 
-    def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
+    def logout(  # type: ignore[override]  # a redirect, where the stock one shows a page
+        self, request: HttpRequest, extra_context: Any = None
+    ) -> HttpResponseBase:
         """Sign out, and go to the page where one signs in."""
         return LogoutView.as_view(next_page=settings.LOGOUT_REDIRECT_URL)(request)
+
+    def _view_of(self, page: Page) -> Callable[[HttpRequest], HttpResponse]:
+        def view(request: HttpRequest) -> HttpResponse:
+            if not request.user.has_perm(page.permission):
+                raise PermissionDenied
+            content = {**self.each_context(request), "title": page.title, **page.content()}
+            return TemplateResponse(request, page.template, content)
+
+        return view

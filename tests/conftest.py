@@ -24,7 +24,7 @@ def static_files_as_they_lie() -> Iterator[None]:
 
 
 @pytest.fixture
-def at_noon(db: None) -> Iterator[time_machine.Coordinates]:
+def at_noon(db: None) -> Iterator[time_machine.Traveller]:
     """The clock stands still at noon (UTC) of the day on which these tests play."""
     with time_machine.travel(NOON, tick=False) as clock:
         yield clock

@@ -1,1 +1,1 @@
-"""What may be asked (`parameters`) and what is answered (`answers` as shapes, `record` as values)."""
+"""What may be asked (`parameters`) and what is answered (shapes: `answers`, values: `record`)."""

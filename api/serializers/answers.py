@@ -90,7 +90,7 @@ class Feed(Shape):
 
     id = serializers.CharField(help_text="Opaque.")
     feed = serializers.CharField(help_text="The layout, for example lis.lab_tests.")
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     system = serializers.ChoiceField(choices=SYSTEMS)
     freshness = serializers.ChoiceField(choices=FRESHNESS)
     newest_source_time = _time_or_null()
@@ -317,7 +317,7 @@ class FeedFile(Shape):
 
     id = serializers.CharField(help_text="Opaque.")
     key = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     feed = _text()
     status = serializers.ChoiceField(choices=FileStatus.choices)
     reason = _text()

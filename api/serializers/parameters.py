@@ -37,7 +37,7 @@ class Parameters(serializers.Serializer[Any]):
         unknown = sorted(set(data) - set(self.fields))
         if unknown:
             raise serializers.ValidationError(
-                {name: "This parameter is not known." for name in unknown}
+                dict.fromkeys(unknown, "This parameter is not known.")
             )
 
     def _refuse_repeated(self, data: QueryDict) -> None:
@@ -45,7 +45,7 @@ class Parameters(serializers.Serializer[Any]):
         repeated = [name for name in single if len(data.getlist(name)) > 1]
         if repeated:
             raise serializers.ValidationError(
-                {name: "This parameter may be given once." for name in repeated}
+                dict.fromkeys(repeated, "This parameter may be given once.")
             )
 
 
@@ -65,7 +65,7 @@ class PatientsQuery(BoardQuery):
     status = serializers.ChoiceField(
         choices=["open", "discharged"],
         required=False,
-        help_text="Open (unless said): without a confirmed release. Discharged: latest release first.",
+        help_text="Open unless said. Discharged ones come latest release first.",
     )
     last_test_hours = serializers.DecimalField(
         max_digits=9,
@@ -108,7 +108,7 @@ class LabTestsQuery(Parameters):
 
     from_date = serializers.DateField(
         required=False,
-        help_text="Tests ordered, or with a result performed, on this day of the hospital or later.",
+        help_text="Tests ordered, or with a result performed, on this day or later.",
     )
     cursor = serializers.CharField(max_length=400, required=False)
 
@@ -143,4 +143,5 @@ def asked(parameters: type[Parameters], data: Any) -> dict[str, Any]:
     """Validate what was asked. Raises ValidationError."""
     question = parameters(data=data)
     question.is_valid(raise_exception=True)
-    return question.validated_data
+    answer: dict[str, Any] = question.validated_data
+    return answer

@@ -16,6 +16,6 @@ class Operation(APIView):
         self, request: Request, response: Any, *args: Any, **kwargs: Any
     ) -> Response:
         """Forbid everybody on the way to keep an answer, unless the operation has spoken itself."""
-        response = super().finalize_response(request, response, *args, **kwargs)
-        response.headers.setdefault("Cache-Control", "private, no-store")
-        return response
+        final: Response = super().finalize_response(request, response, *args, **kwargs)
+        final.headers.setdefault("Cache-Control", "private, no-store")
+        return final

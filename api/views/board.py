@@ -19,9 +19,7 @@ from ingestion.queries import department_names, doubts_at
 class BoardView(Operation):
     """The board of some departments, or of all."""
 
-    @extend_schema(
-        operation_id="board_retrieve", parameters=[BoardQuery], responses=answers.Board
-    )
+    @extend_schema(operation_id="board_retrieve", parameters=[BoardQuery], responses=answers.Board)
     def get(self, request: Request) -> HttpResponseBase:
         """Say how everybody stands, by which rule, and how sure that is."""
         wanted = departments_in(asked(BoardQuery, request.query_params).get("department"))
@@ -31,7 +29,9 @@ class BoardView(Operation):
         vision = vision_through(moment.feeds, at=moment.at)
         counted = tallies(vision)
         # What cannot be told of a department may concern each of them.
-        doubts = [one for one in doubts_at(moment.at) if not wanted or one.department in {None, *wanted}]
+        doubts = [
+            one for one in doubts_at(moment.at) if not wanted or one.department in {None, *wanted}
+        ]
         body = {
             "as_of": moment.at,
             "time_zone": settings.TIME_ZONE,

@@ -28,8 +28,8 @@ from api.serializers import answers, record
 from api.serializers.parameters import (
     PAGE_SIZE,
     LabTestsQuery,
-    PatientsQuery,
     PatientSearch,
+    PatientsQuery,
     asked,
     wanted_in,
 )

@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import yaml
 
 FILE = Path(__file__).parents[2] / "api" / "openapi.yaml"

@@ -9,13 +9,16 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
+from ingestion.models import Patient
 from tests.api.schema import FILE, assert_answers, committed
 from tests.deliveries import admission, admit, deliver, deliver_lines, lab_result, order, released
 
 
 def test_the_committed_schema_is_what_the_code_declares(tmp_path: Path) -> None:
     fresh = tmp_path / "openapi.yaml"
-    call_command("spectacular", file=str(fresh), validate=True, fail_on_warn=True, stdout=StringIO())
+    call_command(
+        "spectacular", file=str(fresh), validate=True, fail_on_warn=True, stdout=StringIO()
+    )
     assert fresh.read_text() == FILE.read_text()
 
 
@@ -33,8 +36,6 @@ def a_full_hospital(at_noon: object) -> str:
     order("T2", "0042", "Potassium", hours=60)
     deliver(lab_result("R1", "T2", "<0.1", hours=59, result_unit="mmol/L"), source="lis")
     deliver(lab_result("R2", "T9", "4.1", hours=59), source="lis")
-    from ingestion.models import Patient  # noqa: PLC0415
-
     return str(Patient.objects.get(patient_id="0042").pk)
 
 

@@ -7,6 +7,8 @@ import time_machine
 from django.contrib.sessions.models import Session
 from django.test import Client
 
+from tests.cast import PASSWORD
+
 BOARD = "/api/v1/board/"
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +23,7 @@ def poll(browser: Client) -> int:
 
 
 def test_a_board_that_only_polls_is_signed_out_after_the_time_set(
-    nurse: Client, at_noon: time_machine.Coordinates
+    nurse: Client, at_noon: time_machine.Traveller
 ) -> None:
     assert nurse.get(BOARD).status_code == 200
     for _ in range(30):
@@ -33,7 +35,7 @@ def test_a_board_that_only_polls_is_signed_out_after_the_time_set(
 
 
 def test_polling_does_not_prolong_the_session(
-    nurse: Client, at_noon: time_machine.Coordinates
+    nurse: Client, at_noon: time_machine.Traveller
 ) -> None:
     nurse.get(BOARD)
     ends = Session.objects.get().expire_date
@@ -42,7 +44,7 @@ def test_polling_does_not_prolong_the_session(
     assert Session.objects.get().expire_date == ends
 
 
-def test_what_a_person_does_counts(nurse: Client, at_noon: time_machine.Coordinates) -> None:
+def test_what_a_person_does_counts(nurse: Client, at_noon: time_machine.Traveller) -> None:
     nurse.get(BOARD)
     for _ in range(3):
         at_noon.shift(1700)
@@ -50,19 +52,17 @@ def test_what_a_person_does_counts(nurse: Client, at_noon: time_machine.Coordina
 
 
 def test_signing_in_again_after_idling_works(
-    nurse: Client, at_noon: time_machine.Coordinates
+    nurse: Client, at_noon: time_machine.Traveller
 ) -> None:
     nurse.get(BOARD)
     at_noon.shift(1801)
     assert nurse.get(BOARD).status_code == 403
-    from tests.cast import PASSWORD  # noqa: PLC0415
-
     nurse.post("/accounts/login/", {"login": "nurse", "password": PASSWORD})
     assert nurse.get(BOARD).status_code == 200
 
 
 def test_an_idle_session_is_gone_from_the_server_too(
-    nurse: Client, at_noon: time_machine.Coordinates
+    nurse: Client, at_noon: time_machine.Traveller
 ) -> None:
     nurse.get(BOARD)
     at_noon.shift(1801)

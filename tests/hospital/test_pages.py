@@ -63,7 +63,9 @@ def test_a_stranger_is_sent_to_sign_in_and_comes_back_to_the_same_place(
 
 
 @pytest.mark.parametrize("path", ["/api/v2/", "/static/nothing.js", "/accounts/nothing/"])
-def test_what_is_not_of_the_app_is_not_answered_by_it(nurse: Client, built: None, path: str) -> None:
+def test_what_is_not_of_the_app_is_not_answered_by_it(
+    nurse: Client, built: None, path: str
+) -> None:
     assert nurse.get(path).status_code == 404
 
 
