@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import tracemalloc
 import zipfile
 
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.choices import RefusalReason, RejectReason
-from ingestion.csvrows import LINE_LIMIT, BadRow, Row, open_rows
+from ingestion.csvlines import LINE_LIMIT
+from ingestion.csvrows import BadRow, Row, open_rows
 from ingestion.errors import FileRefused
 
 COLUMNS, ENCODING, QUOTE, TOO_LONG = (
@@ -422,6 +424,17 @@ def test_a_row_may_not_run_over_more_than_two_hundred_lines() -> None:
     found = told((header + '\n1,"\n' + 'x","\n' * 600).encode())
     assert found[0] == (2, QUOTE)
     assert [line for line, _ in found] == list(range(2, 603))
+
+
+def test_quotes_that_open_again_and_again_do_not_hold_the_reading_up() -> None:
+    """Were each line read to the end of the chain anew, these would take minutes."""
+    content = b"a,b,c\n" + b'x","\n' * 30_000 + b"1,2,3\n"
+    began = time.process_time()
+    found = told(content)
+    assert time.process_time() - began < 10
+    assert found[0] == (2, QUOTE)
+    assert found[-1] == (30_002, ["1", "2", "3"])
+    assert len(found) == 30_001
 
 
 def test_a_rejected_row_keeps_all_its_lines_as_sent() -> None:

@@ -365,6 +365,7 @@ def test_unknown_columns_are_kept_with_one_record(row: dict[str, str], keeper: R
 
 
 def test_an_unknown_value_that_is_too_long_is_a_flaw() -> None:
+    assert judged(PATIENT, {"Diet": LONG[:1000]}).statements[0].extra == {"Diet": LONG[:1000]}
     found = judged(PATIENT, {"Diet": LONG})
     assert found.statements[0].extra == {"Diet": None}
     assert found.flaws == [Flaw("Diet", FlawReason.TOO_LONG, LONG[:1000])]
