@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -300,6 +301,19 @@ def test_the_source_time_is_the_first_valid_stamp_in_the_name(name: str, found: 
 )
 def test_a_name_without_a_valid_stamp_tells_no_source_time(name: str) -> None:
     assert source_time_in(name) is None
+
+
+def test_a_long_text_is_not_remembered() -> None:
+    """A file of long values must not fill the memory with what was no date."""
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            text = f"{number} " * 100_000
+            for parse in (parse_date, parse_date_column, parse_time, parse_moment):
+                assert parse(text) is None
+        assert tracemalloc.get_traced_memory()[0] < 500_000
+    finally:
+        tracemalloc.stop()
 
 
 @given(st.text(max_size=30))
