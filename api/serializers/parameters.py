@@ -23,30 +23,27 @@ MAX_PAGE_SIZE = 500
 
 
 class Parameters(serializers.Serializer[Any]):
-    """Parameters of one operation; refuses those that it does not know, or that it knows once."""
+    """Parameters of one operation; refuses what it does not know, and twice what is said once."""
 
     def to_internal_value(self, data: Any) -> Any:
         """Read, after a look at the names."""
-        if isinstance(data, dict):
-            self._refuse_unknown(data)
         if isinstance(data, QueryDict):
-            self._refuse_repeated(data)
-        return super().to_internal_value(data)
-
-    def _refuse_unknown(self, data: dict[str, Any]) -> None:
-        unknown = sorted(set(data) - set(self.fields))
-        if unknown:
+            data = self._plain(data)
+        if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))):
             raise serializers.ValidationError(
                 dict.fromkeys(unknown, "This parameter is not known.")
             )
+        return super().to_internal_value(data)
 
-    def _refuse_repeated(self, data: QueryDict) -> None:
-        single = (n for n, f in self.fields.items() if not isinstance(f, serializers.ListField))
-        repeated = [name for name in single if len(data.getlist(name)) > 1]
+    def _plain(self, data: QueryDict) -> dict[str, Any]:
+        """Give a query's values; as a form's, empty ones would count as not said at all."""
+        lists = {n for n, field in self.fields.items() if isinstance(field, serializers.ListField)}
+        repeated = [name for name in data if name not in lists and len(data.getlist(name)) > 1]
         if repeated:
             raise serializers.ValidationError(
                 dict.fromkeys(repeated, "This parameter may be given once.")
             )
+        return {name: data.getlist(name) if name in lists else data[name] for name in data}
 
 
 class BoardQuery(Parameters):
