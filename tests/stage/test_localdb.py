@@ -15,6 +15,7 @@ from typing import Any
 import psycopg2
 import pytest
 import redis
+from psycopg2 import errors
 
 from hospital import localdb
 from hospital.localdb.places import Place
@@ -185,7 +186,7 @@ def test_a_folder_that_cannot_be_written_is_named_in_one_sentence(tmp_path: Path
     ],
 )
 def test_the_application_is_refused(home: Path, statement: str) -> None:
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+    with pytest.raises(errors.InsufficientPrivilege):
         say(localdb.reserve(home).database_url, statement)
 
 
@@ -217,7 +218,7 @@ def test_a_database_that_the_owner_makes_grants_the_application_the_same(home: P
     say(copy, "CREATE TABLE bed AS SELECT '305A' AS name")
 
     assert say(copy, "SET ROLE vigil_app; SELECT name FROM bed") == [("305A",)]
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+    with pytest.raises(errors.InsufficientPrivilege):
         say(copy, "SET ROLE vigil_app; TRUNCATE bed")
 
 
@@ -245,7 +246,7 @@ def test_a_failing_statement_leaves_no_value_in_the_servers_log(home: Path) -> N
     say(services.owner_url, "CREATE TABLE patient (name text UNIQUE)")
     say(services.database_url, "INSERT INTO patient VALUES ('Ada Invented')")
 
-    with pytest.raises(psycopg2.errors.UniqueViolation):
+    with pytest.raises(errors.UniqueViolation):
         say(services.database_url, "INSERT INTO patient VALUES ('Ada Invented')")
 
     log = (home / "postgres/server.log").read_text()
