@@ -1,4 +1,4 @@
-import '@mantine/core/styles.css';
+import '@/app/mantine-styles';
 import '@fontsource-variable/inter';
 import '@fontsource-variable/noto-sans-hebrew';
 import '@fontsource-variable/noto-sans-arabic';

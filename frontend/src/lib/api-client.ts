@@ -3,6 +3,7 @@ import createClient from 'openapi-fetch';
 import { ANSWER_TIMEOUT_MS } from '@/config/polling';
 import type { paths } from '@/lib/api-schema';
 import { endSession } from '@/lib/session-end';
+import { hasBeenTouched } from '@/lib/use';
 
 export const api = createClient<paths>({
   baseUrl: window.location.origin,
@@ -11,6 +12,10 @@ export const api = createClient<paths>({
 });
 
 api.use({
+  onRequest({ request }) {
+    // What the screen asks by itself does not prolong the session.
+    if (!hasBeenTouched()) request.headers.set('X-Background', '1');
+  },
   onResponse({ response }) {
     if (response.status === 401 || response.status === 403) endSession();
   },

@@ -1,5 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
+import { DemoRibbon } from '@/app/shell/demo-ribbon';
 import { UserMenu } from '@/app/shell/user-menu';
 import { ADMIN } from '@/config/addresses';
 import { FeedAges } from '@/features/board/components/feed-ages';
@@ -9,9 +10,10 @@ import classes from './shell.module.css';
 
 export function Header() {
   const { t } = useTranslation();
-  const { user } = useHospital();
+  const { user, demo } = useHospital();
   return (
     <header className={classes.header}>
+      {demo && <DemoRibbon />}
       <div className={classes.bar}>
         <Link to="/" className={classes.wordmark} aria-label={t('app.name')}>
           <Mark />

@@ -2,7 +2,6 @@ import { Outlet } from '@tanstack/react-router';
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { DemoRibbon } from '@/app/shell/demo-ribbon';
 import { Header } from '@/app/shell/header';
 import { SessionEnded } from '@/app/shell/session-ended';
 import { FailedNotice } from '@/components/ui/failed-notice';
@@ -49,7 +48,6 @@ function SignedIn() {
   return (
     <HospitalProvider value={session.data}>
       <Watched idleSeconds={session.data.idle_sign_out_seconds}>
-        {session.data.demo && <DemoRibbon />}
         <a className={classes.skip} href="#content">
           {t('app.skip')}
         </a>

@@ -26,11 +26,14 @@ export function UserMenu() {
       </form>
       <Menu position="bottom-end" width={240} withinPortal>
         <Menu.Target>
-          <button type="button" className={classes.user} aria-label={t('app.userMenu', { name })}>
+          <button type="button" className={classes.user}>
             <span className={classes.initials} aria-hidden="true">
               {initialsOf(name)}
             </span>
-            <bdi className={classes.userName}>{name}</bdi>
+            <bdi className={classes.userName} aria-hidden="true">
+              {name}
+            </bdi>
+            <span className="only-heard">{t('app.userMenu', { name })}</span>
           </button>
         </Menu.Target>
         <Menu.Dropdown>

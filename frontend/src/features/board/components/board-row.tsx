@@ -21,9 +21,7 @@ export function BedCell({ item }: CellProps) {
   const { room, department } = item.admission;
   return (
     <>
-      <bdi className={room === null ? classes.noBed : `${classes.bed ?? ''} identifier`}>
-        {room ?? t('board.noBed')}
-      </bdi>
+      <bdi className={room === null ? classes.noBed : classes.bed}>{room ?? t('board.noBed')}</bdi>
       <bdi className={classes.second}>{departmentName(t, department)}</bdi>
     </>
   );
@@ -39,7 +37,7 @@ export function PatientCell({ item, now }: CellProps) {
         <bdi>{item.name || t('board.unnamed')}</bdi>
       </Link>
       <span className={classes.second}>
-        <bdi className="identifier">{item.patient_id}</bdi>
+        <bdi>{item.patient_id}</bdi>
         {item.date_of_birth && <> · {times.age(item.date_of_birth, now)}</>}
         {' · '}
         <span title={`${times.full(item.admission.admitted_at)} (${times.timeZone})`}>

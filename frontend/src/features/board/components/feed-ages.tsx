@@ -15,7 +15,8 @@ export function FeedAges() {
   const board = useBoard([]);
   const condition = conditionOf(board);
   return (
-    <Link to="/feeds" className={classes.ages} aria-label={t('app.feedAges')}>
+    <Link to="/feeds" className={classes.ages}>
+      <span className="only-heard">{t('app.feedAges')}: </span>
       {condition.kind === 'loading' ? null : condition.kind === 'live' && board.data ? (
         <Ages feeds={board.data.feeds} />
       ) : (

@@ -22,7 +22,7 @@ export function AdmissionCard({ admission, lastTest, feeds, now }: Props) {
     <article className={classes.card} data-look={admission.is_open ? look : 'closed'}>
       <header className={classes.head}>
         <h3 className={classes.bed}>
-          <bdi className="identifier">{admission.room ?? t('board.noBed')}</bdi>{' '}
+          <bdi>{admission.room ?? t('board.noBed')}</bdi>{' '}
           <bdi className={classes.department}>{admission.department ?? t('board.noDepartment')}</bdi>
         </h3>
         {admission.is_open ? (
@@ -65,7 +65,7 @@ function Stay({ admission, now }: Pick<Props, 'admission' | 'now'>) {
       <div>
         <dt>{t('patient.caseNumber')}</dt>
         <dd>
-          <bdi className="identifier">{number}</bdi>
+          <bdi>{number}</bdi>
         </dd>
       </div>
       <div>

@@ -20,8 +20,7 @@ export function PatientHead({ patient, now }: Props) {
       </h1>
       <p className={classes.who}>
         <span>
-          {t('patient.number')}{' '}
-          <bdi className={`${classes.number ?? ''} identifier`}>{patient.patient_id}</bdi>
+          {t('patient.number')} <bdi className={classes.number}>{patient.patient_id}</bdi>
         </span>
         <span>
           {born

@@ -44,7 +44,7 @@ function TestCells({ test, now }: { test: LabTest; now: number }) {
     <>
       <th scope="rowgroup" rowSpan={rows} className={classes.test}>
         <bdi className={classes.name}>{test.name ?? t('board.unnamedTest')}</bdi>
-        <bdi className={`${classes.second ?? ''} identifier`}>{test.test_id}</bdi>
+        <bdi className={classes.second}>{test.test_id}</bdi>
         {test.is_cancelled && <Mark>{t('patient.cancelled')}</Mark>}
         {test.test_id_conflict && <span className={classes.conflict}>{t('patient.testConflict')}</span>}
       </th>

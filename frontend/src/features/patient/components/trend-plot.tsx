@@ -7,7 +7,7 @@ import { useTimes } from '@/lib/hospital';
 import type { Times } from '@/lib/times';
 import classes from './trend-plot.module.css';
 
-const HEIGHT = 220;
+const HEIGHT = 264;
 const DAY_S = 86_400;
 
 type Props = { series: Series; label: string; unit: string };
