@@ -3,6 +3,7 @@
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.expressions
+import django.db.models.functions.text
 import ingestion.models.records
 import uuid
 from django.db import migrations, models
@@ -27,10 +28,11 @@ class Migration(migrations.Migration):
             name='Department',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.TextField(unique=True)),
+                ('name', models.TextField()),
             ],
             options={
                 'ordering': ['name'],
+                'constraints': [models.UniqueConstraint(django.db.models.functions.text.MD5('name'), name='one_department_per_name')],
             },
         ),
         migrations.CreateModel(
@@ -40,16 +42,14 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('patient', 'Patient'), ('admission', 'Admission'), ('lab_test', 'Lab test'), ('lab_result', 'Lab result')], max_length=16)),
                 ('columns', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None)),
                 ('attributes', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None)),
+                ('digest', models.CharField(max_length=64, unique=True)),
             ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('kind', 'columns', 'attributes'), name='one_column_set_per_kind_and_columns')],
-            },
         ),
         migrations.CreateModel(
             name='Feed',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.CharField(help_text="Inbox sub-folder or bucket; 'local' for the command line.", max_length=200)),
+                ('source', models.CharField(help_text="Inbox sub-folder or bucket; 'local' for the command line.", max_length=255)),
                 ('layout', models.CharField(help_text='For example lis.lab_tests.', max_length=64)),
                 ('interval_minutes', models.PositiveIntegerField(blank=True, help_text='The feed is silent when its newest file is older than this. Empty: the default.', null=True)),
                 ('encoding', models.CharField(blank=True, default='', help_text='For example cp1255. Empty: UTF-8, or UTF-16 with a byte-order mark.', max_length=32)),
@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
                 ('bucket', models.CharField(max_length=255)),
                 ('key', models.TextField()),
                 ('version', models.CharField(help_text='Version id, ETag or SHA-256 of the content.', max_length=1100)),
-                ('source', models.CharField(max_length=200)),
+                ('source', models.CharField(max_length=255)),
                 ('status', models.CharField(choices=[('received', 'Still to be done'), ('ingested', 'Ingested'), ('refused', 'Refused')], default='received', max_length=16)),
                 ('refusal', models.CharField(blank=True, choices=[('no_header', 'No header row'), ('unknown_encoding', 'The feed declares an encoding that is not known'), ('unknown_layout', 'No layout fits the header'), ('duplicate_column', 'The header names a column twice'), ('foreign_column', 'The header holds a column of another layout'), ('from_the_future', 'The source time is after the clock'), ('vanished', 'The file vanished while it was read'), ('unreadable', 'The file cannot be read')], default='', max_length=32)),
                 ('reason', models.TextField(blank=True, default='', help_text='Why it was refused, in a sentence.')),
@@ -306,7 +306,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='drift',
-            constraint=models.UniqueConstraint(fields=('layout', 'kind', 'name'), name='drift_is_reported_once'),
+            constraint=models.UniqueConstraint(models.F('layout'), models.F('kind'), django.db.models.functions.text.MD5('name'), name='drift_is_reported_once'),
         ),
         migrations.AddIndex(
             model_name='labresult',

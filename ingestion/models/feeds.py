@@ -10,6 +10,7 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import MD5
 
 from ingestion.choices import (
     FileStatus,
@@ -31,7 +32,7 @@ class Feed(models.Model):
     """
 
     source = models.CharField(
-        max_length=200, help_text="Inbox sub-folder or bucket; 'local' for the command line."
+        max_length=255, help_text="Inbox sub-folder or bucket; 'local' for the command line."
     )
     layout = models.CharField(max_length=64, help_text="For example lis.lab_tests.")
     interval_minutes = models.PositiveIntegerField(
@@ -80,13 +81,8 @@ class ColumnSet(models.Model):
     kind = models.CharField(max_length=16, choices=RecordKind.choices)
     columns = ArrayField(models.TextField())
     attributes = ArrayField(models.TextField())
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["kind", "columns", "attributes"], name="one_column_set_per_kind_and_columns"
-            )
-        ]
+    # Unique by this and not by the lists: a broad header would not fit into an index.
+    digest = models.CharField(max_length=64, unique=True)
 
     def __str__(self) -> str:
         return f"{self.kind}: {', '.join(self.columns)}"
@@ -104,7 +100,7 @@ class FeedFile(models.Model):
     version = models.CharField(
         max_length=1100, help_text="Version id, ETag or SHA-256 of the content."
     )
-    source = models.CharField(max_length=200)
+    source = models.CharField(max_length=255)
     feed = models.ForeignKey(
         Feed, null=True, blank=True, on_delete=models.PROTECT, related_name="files"
     )
@@ -309,9 +305,8 @@ class Drift(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["layout", "kind", "name"], name="drift_is_reported_once"
-            )
+            # By its hash: a name of any length must fit into the index, or its file never would.
+            models.UniqueConstraint("layout", "kind", MD5("name"), name="drift_is_reported_once")
         ]
         ordering = ["-first_seen_at"]
 

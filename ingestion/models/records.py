@@ -10,6 +10,7 @@ import uuid
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import MD5
 
 from ingestion.choices import WaitReason
 from ingestion.models.feeds import FeedFile
@@ -35,9 +36,13 @@ class NumericField(models.DecimalField):  # type: ignore[type-arg]
 class Department(models.Model):
     """A ward as the PMS names it; made by the first admission that mentions it."""
 
-    name = models.TextField(unique=True)
+    name = models.TextField()
 
     class Meta:
+        constraints = [
+            # By its hash: a thousand characters of some scripts do not fit into an index.
+            models.UniqueConstraint(MD5("name"), name="one_department_per_name")
+        ]
         ordering = ["name"]
 
     def __str__(self) -> str:

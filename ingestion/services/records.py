@@ -7,6 +7,8 @@ identities in one query, merges in Python, and writes in one statement.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -51,9 +53,9 @@ class ColumnSets:
         """Give the key of these columns, which state these attributes."""
         key = self._keys.get((kind, says, not attributes))
         if key is None:
-            row, _ = ColumnSet.objects.get_or_create(
-                kind=kind, columns=sorted(says), attributes=sorted(attributes)
-            )
+            held = {"columns": sorted(says), "attributes": sorted(attributes)}
+            digest = hashlib.sha256(json.dumps([kind, held]).encode()).hexdigest()
+            row, _ = ColumnSet.objects.get_or_create(digest=digest, defaults={"kind": kind, **held})
             key = self._remember(row)
         return key
 
