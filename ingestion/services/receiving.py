@@ -11,19 +11,27 @@ import io
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import BinaryIO, cast
 
-from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from ingestion.choices import FileStatus, RefusalReason
 from ingestion.errors import FileRefused, TimeZoneNotSet
 from ingestion.models import ChangeCounter, FeedFile
-from ingestion.services.loading import load
+from ingestion.services.loading import MANY_PATIENTS, load
 from ingestion.signals import records_changed
 from ingestion.storage import Inbox, StoredObject
 from ingestion.values import source_time_in
@@ -73,15 +81,19 @@ def ingest_all(
     try:
         for stored in ordered:
             receipt = ingest(stored)
-            touched = _union(touched, receipt.patients)
+            touched = _join(touched, receipt.patients)
             on_done(receipt)
     finally:
         if ordered:
             records_changed.send(sender=None, patients=touched)
 
 
-def _union(some: set[uuid.UUID] | None, more: set[uuid.UUID] | None) -> set[uuid.UUID] | None:
-    return None if some is None or more is None else some | more
+def _join(some: set[uuid.UUID] | None, more: set[uuid.UUID] | None) -> set[uuid.UUID] | None:
+    """Add to `some` in place: a folder of ten thousand files must not copy it as often."""
+    if some is None or more is None or len(some) + len(more) > MANY_PATIENTS:
+        return None
+    some |= more
+    return some
 
 
 def ingest(stored: StoredObject) -> Receipt:
@@ -93,7 +105,7 @@ def ingest(stored: StoredObject) -> Receipt:
     try:
         stream = stored.open()
     except OSError as error:
-        return _refuse(stored, UNREAD, _unreadable(error), now)
+        return refuse_unread(stored, error)
     with stream:
         version = UNREAD
         try:
@@ -103,8 +115,12 @@ def ingest(stored: StoredObject) -> Receipt:
         except FileRefused as refusal:
             return _refuse(stored, version, refusal, now)
         except OSError as error:
+            if version == UNREAD:
+                return refuse_unread(stored, error)
             return _refuse(stored, version, _unreadable(error), now)
-        except (DataError, IntegrityError) as error:
+        except DatabaseError as error:
+            if not _is_of_the_file(error):
+                raise
             log.exception("file could not be stored", extra={"error": type(error).__name__})
             return _refuse(stored, version, _not_storable(error), now)
 
@@ -146,13 +162,10 @@ def register(stored: StoredObject) -> FeedFile | None:
 def _register(stored: StoredObject, version: str, now: datetime) -> FeedFile:
     source_time = source_time_of(stored)
     is_stamped = source_time_in(stored.key) is not None
-    if not is_stamped and _came_between(stored, version):
-        # The same bytes under the same name are a new object once others came in between.
-        version = f"{version}@{stored.last_modified.isoformat()}"
     feed_file, is_new = FeedFile.objects.get_or_create(
         bucket=stored.bucket,
         key=stored.key,
-        version=version,
+        version=version if is_stamped else _version_of(stored, version),
         defaults={
             "source": stored.source,
             "last_modified": stored.last_modified,
@@ -161,31 +174,52 @@ def _register(stored: StoredObject, version: str, now: datetime) -> FeedFile:
             "size": stored.size,
         },
     )
-    if is_new and not is_stamped:
-        feed_file.is_comeback = FeedFile.objects.filter(
-            version__startswith=version[:64],
-            source=stored.source,
-            status=FileStatus.INGESTED,
-            rows__gt=0,
-            source_time__lt=source_time,
-        ).exists()
+    if is_new and not is_stamped and _has_been_superseded(feed_file, version):
+        # Saved at once: the lookout registers, and a worker ingests it later.
+        feed_file.is_comeback = True
+        feed_file.save(update_fields=["is_comeback"])
     if version != UNREAD:
         FeedFile.objects.filter(bucket=stored.bucket, key=stored.key, version=UNREAD).delete()
     return feed_file
 
 
-def _came_between(stored: StoredObject, version: str) -> bool:
-    """Tell whether another content of this name was ingested since this one was, and before now."""
+def _version_of(stored: StoredObject, content: str) -> str:
+    """Name an object's version by its content, and by its time where it has come back.
+
+    The same bytes under the same name are a new object once others came in between; a second
+    notice of them is answered from what was made of the first.
+    """
     same_name = FeedFile.objects.filter(
         bucket=stored.bucket, key=stored.key, status=FileStatus.INGESTED
     )
-    before = same_name.filter(version__startswith=version[:64]).order_by("-source_time").first()
+    same_content = same_name.filter(version__startswith=content)
+    before = same_content.order_by("-source_time").first()
+    if before is None or before.source_time > stored.last_modified:
+        return content
+    if before.source_time == stored.last_modified:
+        return before.version
+    others = same_name.exclude(version__startswith=content)
+    came_between = others.filter(
+        source_time__gt=before.source_time, source_time__lt=stored.last_modified
+    ).exists()
+    return f"{content}@{stored.last_modified.isoformat()}" if came_between else content
+
+
+def _has_been_superseded(feed_file: FeedFile, content: str) -> bool:
+    """Tell whether its feed delivered this content before, under whatever name, and then another.
+
+    An export that repeats itself, with nothing in between, is no news.
+    """
+    ingested = FeedFile.objects.filter(
+        source=feed_file.source,
+        status=FileStatus.INGESTED,
+        rows__gt=0,
+        source_time__lt=feed_file.source_time,
+    )
+    before = ingested.filter(version__startswith=content).order_by("-source_time").first()
     return (
         before is not None
-        and before.source_time < stored.last_modified
-        and same_name.exclude(version__startswith=version[:64])
-        .filter(source_time__gt=before.source_time, source_time__lt=stored.last_modified)
-        .exists()
+        and ingested.filter(feed=before.feed_id, source_time__gt=before.source_time).exists()
     )
 
 
@@ -197,6 +231,24 @@ def _refuse(stored: StoredObject, version: str, refusal: FileRefused, now: datet
         if feed_file.status == FileStatus.INGESTED:
             return Receipt(feed_file, was_ingested_before=True)
         refuse(feed_file, refusal, now=now)
+    return Receipt(feed_file)
+
+
+def refuse_unread(stored: StoredObject, error: OSError) -> Receipt:
+    """Put on record that an object cannot even be opened: its content, so its version, is unknown.
+
+    Where it waits on record as received, that is what is refused: one file, one refusal.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        _lock_the_books()
+        received = FeedFile.objects.filter(
+            bucket=stored.bucket, key=stored.key, status=FileStatus.RECEIVED
+        )
+        feed_file = received.last() or _register(stored, UNREAD, now)
+        for each in {*received, feed_file}:
+            refuse(each, _unreadable(error), now=now)
+    feed_file.refresh_from_db()
     return Receipt(feed_file)
 
 
@@ -220,6 +272,16 @@ def _unreadable(error: OSError) -> FileRefused:
     )
 
 
+def _is_of_the_file(error: DatabaseError) -> bool:
+    """Tell a fault of what was to be stored from one of the database itself.
+
+    Class 54, a limit of the database exceeded, counts as operational there; but the same file
+    would exceed it for ever, and hold up all that come behind it.
+    """
+    state = str(getattr(error.__cause__, "pgcode", None) or "")
+    return isinstance(error, (DataError, IntegrityError)) or state.startswith("54")
+
+
 def _not_storable(error: Exception) -> FileRefused:
     """Name the constraint, never the values: a database's message quotes the row."""
     diagnosis = getattr(error.__cause__, "diag", None)
@@ -233,8 +295,12 @@ def _not_storable(error: Exception) -> FileRefused:
 
 def note_change() -> None:
     """Count a change that a screen could show; part of the transaction that made it."""
-    if not ChangeCounter.objects.filter(pk=1).update(count=F("count") + 1):
-        ChangeCounter.objects.create(pk=1, count=1)
+    # One statement: two first changes at once must not both try to make the row.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {ChangeCounter._meta.db_table} AS c (id, count) VALUES (1, 1)"
+            " ON CONFLICT (id) DO UPDATE SET count = c.count + 1"
+        )
 
 
 def _lock_the_books() -> None:
@@ -300,23 +366,30 @@ def drain(inbox: Inbox | None = None) -> int:
 
 
 def _drain(inbox: Inbox) -> int:
+    """Ingest all that is pending, then tell the listeners. Where that stops half-way, they are not
+    told: the sweep evaluates by the clock, and knows that the feeds are catching up."""
     touched: set[uuid.UUID] | None = set()
     done = 0
-    try:
-        while batch := list(_pending(inbox)[:500]):
-            for feed_file in batch:
-                touched = _union(touched, _ingest_received(inbox, feed_file))
-                done += 1
-    finally:
-        records_changed.send(sender=None, patients=touched)
+    while batch := list(_pending(inbox)[:500]):
+        for feed_file in batch:
+            touched = _join(touched, _ingest_received(inbox, feed_file))
+            done += 1
+    records_changed.send(sender=None, patients=touched)
     return done
 
 
 def _ingest_received(inbox: Inbox, feed_file: FeedFile) -> set[uuid.UUID] | None:
-    FeedFile.objects.filter(pk=feed_file.pk).update(attempts=F("attempts") + 1)
+    if feed_file.attempts >= MAX_ATTEMPTS:
+        # Counted before each attempt: a file that takes the worker down with it has no other trace.
+        _refuse_received(feed_file, _given_up("the worker died"))
+        return set()
+    _count_attempt(feed_file, 1)
     try:
         receipt = ingest(inbox.object(feed_file.key))
-    except (TimeZoneNotSet, OperationalError):
+    except (TimeZoneNotSet, OperationalError, InterfaceError):
+        # No fault of the file: however long it lasts, the file must not be refused for it.
+        with suppress(DatabaseError, InterfaceError):
+            _count_attempt(feed_file, -1)
         raise
     except OSError as error:
         _refuse_received(feed_file, _unreadable(error))
@@ -326,7 +399,7 @@ def _ingest_received(inbox: Inbox, feed_file: FeedFile) -> set[uuid.UUID] | None
             "ingestion failed", extra={"file": feed_file.pk, "error": type(error).__name__}
         )
         if feed_file.attempts + 1 >= MAX_ATTEMPTS:
-            _refuse_received(feed_file, _given_up(error))
+            _refuse_received(feed_file, _given_up(type(error).__name__))
         return set()
     if receipt.file.pk != feed_file.pk:
         _refuse_received(
@@ -334,6 +407,10 @@ def _ingest_received(inbox: Inbox, feed_file: FeedFile) -> set[uuid.UUID] | None
             FileRefused(RefusalReason.VANISHED, "It was replaced before it could be read."),
         )
     return receipt.patients
+
+
+def _count_attempt(feed_file: FeedFile, count: int) -> None:
+    FeedFile.objects.filter(pk=feed_file.pk).update(attempts=F("attempts") + count)
 
 
 def _refuse_received(feed_file: FeedFile, refusal: FileRefused) -> None:
@@ -344,10 +421,10 @@ def _refuse_received(feed_file: FeedFile, refusal: FileRefused) -> None:
             refuse(current, refusal, now=timezone.now())
 
 
-def _given_up(error: Exception) -> FileRefused:
+def _given_up(cause: str) -> FileRefused:
     return FileRefused(
         RefusalReason.UNREADABLE,
-        f"Reading it failed {MAX_ATTEMPTS} times ({type(error).__name__}); please report this.",
+        f"Reading it failed {MAX_ATTEMPTS} times ({cause}); please report this.",
     )
 
 
