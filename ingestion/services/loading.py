@@ -7,8 +7,8 @@ transaction leaves nothing of the file behind.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import islice
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
@@ -33,6 +33,7 @@ from ingestion.services.records import Block, Merger
 from ingestion.services.tables import copy_rows
 
 BLOCK_ROWS = 2_000
+BLOCK_CHARACTERS = 8 << 20  # two thousand rows of a megabyte each would not fit
 # Above this many touched patients it is quicker to evaluate everybody than to name them.
 MANY_PATIENTS = 10_000
 
@@ -76,7 +77,7 @@ def load(feed_file: FeedFile, stream: BinaryIO, *, now: datetime) -> set[uuid.UU
     reading, mapping, feed = open_reading(stream, source=feed_file.source)
     feed_file.feed = feed
     loader = _Loader(feed_file, mapping, now=now)
-    while rows := list(islice(reading.rows, BLOCK_ROWS)):
+    for rows in _blocks(reading.rows):
         loader.take(rows)
     loader.settle_quiet()
     loader.report_drift(mapping)
@@ -86,6 +87,19 @@ def load(feed_file: FeedFile, stream: BinaryIO, *, now: datetime) -> set[uuid.UU
     feed_file.finished_at = now
     feed_file.save()
     return loader.patients
+
+
+def _blocks(rows: Iterable[Row | BadRow]) -> Iterator[list[Row | BadRow]]:
+    block: list[Row | BadRow] = []
+    size = 0
+    for row in rows:
+        block.append(row)
+        size += len(row.raw)
+        if len(block) == BLOCK_ROWS or size > BLOCK_CHARACTERS:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
 
 
 class _Loader:
