@@ -75,6 +75,11 @@ _UNBALANCED = """
     ) AS origin
     LEFT JOIN ingestion_feedfile f ON f.id = origin.file
     WHERE f.id IS NULL OR f.status <> 'ingested'
+    UNION
+    -- A line is in one column: what was rejected has neither made nor changed any record.
+    SELECT r.feed_file_id FROM ingestion_rejectedrow r JOIN (
+        SELECT * FROM begun UNION SELECT * FROM said UNION SELECT * FROM waits
+    ) AS applied ON (applied.file, applied.line) = (r.feed_file_id, r.line)
 """
 
 
