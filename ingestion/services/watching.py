@@ -8,21 +8,24 @@ known file was overwritten in place; so a look stays cheap at a million files.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db import DatabaseError, OperationalError
 
 from ingestion.models import FeedFile
-from ingestion.services.receiving import register
-from ingestion.storage import Inbox, StoredObject
+from ingestion.services.receiving import UNREAD, refuse_unread, register
+from ingestion.storage import Inbox, is_left_alone, key_of
 
 log = logging.getLogger(__name__)
 
-_SLICE = 1_000
+# How many known files a look asks again, and how many it puts on record at most: what a look has
+# found must reach a worker soon, also on the day on which a full inbox is first opened.
+_SLICE = 500
+_MOST_AT_ONCE = 200
 # A folder's time has a resolution: a name that came within it might not move the time again.
 _FOLDER_SETTLES_SECONDS = 2.0
 
@@ -35,18 +38,22 @@ class Look:
 
     shape: Shape
     since: float
+    is_unreadable: bool = False
 
 
 @dataclass
 class Lookout:
-    """Watches one source's folder. `look` is called again and again, about twice a second."""
+    """Watches one source's folder. `look` is called again and again, about twice a second.
+
+    `known` holds, by name, a number for what each file that is on record looked like: a million
+    pairs of time and size would fill memory. `looks` holds the others, the oldest look first.
+    """
 
     inbox: Inbox
     source: str
-    known: set[str] = field(default_factory=set)
+    known: dict[str, int] = field(default_factory=dict)
     looks: dict[str, Look] = field(default_factory=dict)
-    _seen_shapes: dict[str, Shape] = field(default_factory=dict)
-    _round: deque[str] = field(default_factory=deque)
+    _round: Iterator[str] = field(default_factory=lambda: iter(()))
     _listed_at: float | None = None
     _changed_at: float | None = None
 
@@ -55,84 +62,109 @@ class Lookout:
 
         Raises OSError where the folder itself cannot be read.
         """
-        if self._has_changed(now):
-            self._list(now)
-        self._look_again_at_a_slice(now)
-        return sum(self._take_if_still(key, look, now) for key, look in list(self.looks.items()))
-
-    def _has_changed(self, now: float) -> bool:
         changed_at = self.inbox.changed_at(self.source)
-        is_settled = (
+        if not self._is_settled(changed_at):
+            self._list(now)
+            # Noted only now: a listing that failed half-way must be done again.
+            self._changed_at, self._listed_at = changed_at, now
+        self._look_again_at_a_slice(now)
+        due = (
+            name
+            for name, look in list(islice(self.looks.items(), _MOST_AT_ONCE))
+            if now - look.since >= settings.INBOX_STILL_SECONDS
+        )
+        return sum(self._take_if_still(name, now) for name in due)
+
+    def _is_settled(self, changed_at: float | None) -> bool:
+        return (
             changed_at is not None
             and changed_at == self._changed_at
             and self._listed_at is not None
             and self._listed_at - changed_at > _FOLDER_SETTLES_SECONDS
         )
-        if not is_settled:
-            self._changed_at, self._listed_at = changed_at, now
-        return not is_settled
 
     def _list(self, now: float) -> None:
-        names = self.inbox.keys(self.source)
-        self.known &= names
-        self.looks = {key: look for key, look in self.looks.items() if key in names}
-        new = names - self.known - self.looks.keys()
-        recorded = set(self._recorded(new))
-        self.known |= recorded
-        for key in new - recorded:
-            self._start_looking(key, now)
+        listed = self.inbox.names(self.source)
+        new = [name for name in listed if name not in self.known and name not in self.looks]
+        if len(listed) - len(new) < len(self.known) + len(self.looks):
+            self._forget_all_but(set(listed))
+        new = [name for name in new if not is_left_alone(name)]
+        for name in self._without_recorded(new):
+            self._start_looking(name, now)
 
-    def _recorded(self, keys: Iterable[str]) -> Iterator[str]:
-        """Name those keys that have been registered before, in an earlier life of the lookout."""
-        for some in _slices(sorted(keys)):
-            yield from self._files(some).values_list("key", flat=True)
+    def _forget_all_but(self, names: set[str]) -> None:
+        self.known = {name: shape for name, shape in self.known.items() if name in names}
+        self.looks = {name: look for name, look in self.looks.items() if name in names}
 
-    def _files(self, keys: list[str]) -> QuerySet[FeedFile]:
-        return FeedFile.objects.filter(bucket=self.inbox.bucket, key__in=keys)
+    def _without_recorded(self, names: list[str]) -> Iterator[str]:
+        """Leave out names that were put on record before, in an earlier life of the lookout."""
+        for some in _slices(names):
+            keys = {name: key_of(f"{self.source}/{name}") for name in some}
+            recorded = (
+                FeedFile.objects.filter(bucket=self.inbox.bucket, key__in=keys.values())
+                .exclude(version=UNREAD)
+                .order_by("pk")
+                .values_list("key", "last_modified", "size")
+            )
+            shapes = {key: _number_of((changed, size)) for key, changed, size in recorded}
+            for name, key in keys.items():
+                if key in shapes:
+                    self.known[name] = shapes[key]
+                else:
+                    yield name
 
-    def _start_looking(self, key: str, now: float) -> None:
+    def _start_looking(self, name: str, now: float, *, is_unreadable: bool = False) -> None:
+        self.looks.pop(name, None)
         try:
-            stored = self.inbox.object(key)
+            shape = self.inbox.shape(self.source, name)
         except OSError:
-            return  # Gone again, or not to be asked now: the next listing will tell.
-        self.looks[key] = Look(_shape(stored), now)
+            return  # Gone again, or no file: the next listing will tell.
+        self.looks[name] = Look(shape, now, is_unreadable)
 
     def _look_again_at_a_slice(self, now: float) -> None:
-        if not self._round:
-            self._round.extend(self.known)
-        keys = [self._round.popleft() for _ in range(min(_SLICE, len(self._round)))]
-        shapes: dict[str, set[Shape]] = {}
-        for key, changed, size in self._files(keys).values_list("key", "last_modified", "size"):
-            shapes.setdefault(key, set()).add((changed, size))
-        for key in keys:
+        names = list(islice(self._round, _SLICE))
+        if not names:
+            self._round = iter(list(self.known))
+            names = list(islice(self._round, _SLICE))
+        for name in names:
             try:
-                shape = _shape(self.inbox.object(key))
+                shape = self.inbox.shape(self.source, name)
             except OSError:
                 continue
-            if shape not in shapes.get(key, ()) and shape != self._seen_shapes.get(key):
-                self.known.discard(key)
-                self.looks.setdefault(key, Look(shape, now))
+            if name in self.known and _number_of(shape) != self.known[name]:
+                del self.known[name]
+                self.looks[name] = Look(shape, now)
 
-    def _take_if_still(self, key: str, look: Look, now: float) -> bool:
+    def _take_if_still(self, name: str, now: float) -> bool:
+        """Put on record what has stood still. What is looked at anew goes to the end of the row."""
+        look = self.looks[name]
         try:
-            stored = self.inbox.object(key)
-            if _shape(stored) != look.shape:
-                self.looks[key] = Look(_shape(stored), now)
+            if self.inbox.shape(self.source, name) != look.shape:
+                self._start_looking(name, now)
                 return False
-            if now - look.since < settings.INBOX_STILL_SECONDS:
-                return False
-            feed_file = register(stored)
-        except OSError as error:
-            # Not yet readable, or gone: looked at again, and said so, without naming the file.
-            log.warning("inbox object cannot be read", extra={"error": type(error).__name__})
-            self.looks[key] = Look(look.shape, now)
+        except OSError:
+            del self.looks[name]  # Gone: the folder has changed, and is listed again.
             return False
-        del self.looks[key]
-        self.known.add(key)
-        if feed_file is None:
-            # Touched, but the same bytes: remembered, or each round would read it all again.
-            self._seen_shapes[key] = look.shape
+        key = key_of(f"{self.source}/{name}")
+        try:
+            feed_file = register(self.inbox.object(key))
+        except OSError as error:
+            self._wait_until_readable(name, key, error, now)
+            return False
+        del self.looks[name]
+        self.known[name] = _number_of(look.shape)
         return feed_file is not None
+
+    def _wait_until_readable(self, name: str, key: str, error: OSError, now: float) -> None:
+        """Say once, on record, that a file cannot be read, and go on asking.
+
+        A file that nobody may read must not be missing from the board's doubts.
+        """
+        is_known = self.looks[name].is_unreadable
+        self._start_looking(name, now, is_unreadable=True)
+        if name in self.looks and not is_known:
+            log.warning("inbox object cannot be read", extra={"error": type(error).__name__})
+            refuse_unread(self.inbox.object(key), error)
 
 
 class Watch:
@@ -141,26 +173,50 @@ class Watch:
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
         self._lookouts: dict[str, Lookout] = {}
+        self._told: dict[str, str] = {}
 
     def look(self, now: float) -> int:
-        """Look once at every source. Returns how many objects were registered."""
+        """Look once at every source. Returns how many objects were registered.
+
+        A source that cannot be watched is told of in the log and does not stop the others.
+        Raises OperationalError where the database cannot be reached.
+        """
         registered = 0
-        for source in self._inbox.sources():
+        for source in self._sources():
             lookout = self._lookouts.setdefault(source, Lookout(self._inbox, source))
             try:
                 registered += lookout.look(now)
-            except OSError as error:
-                log.error(
-                    "inbox folder cannot be read",
-                    extra={"source": source, "error": type(error).__name__},
-                )
+                self._told.pop(source, None)
+            except OperationalError:
+                raise
+            except (OSError, DatabaseError) as error:
+                self._tell(error, source=source)
         return registered
 
+    def _sources(self) -> Iterable[str]:
+        try:
+            sources = self._inbox.sources()
+        except OSError as error:
+            self._tell(error, source="")
+            return ()
+        self._told.pop("", None)
+        return sources
 
-def _shape(stored: StoredObject) -> Shape:
-    return (stored.last_modified, stored.size)
+    def _tell(self, error: Exception, *, source: str) -> None:
+        """Say it once, not twice a second for as long as it lasts."""
+        name = type(error).__name__
+        if self._told.get(source) != name:
+            self._told[source] = name
+            log.error(
+                "inbox folder cannot be watched", extra={"source": key_of(source), "error": name}
+            )
 
 
-def _slices(keys: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(keys), _SLICE):
-        yield keys[start : start + _SLICE]
+def _number_of(shape: Shape) -> int:
+    """Tell two looks of one file apart by a number."""
+    return hash(shape)
+
+
+def _slices(names: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(names), _SLICE):
+        yield names[start : start + _SLICE]
