@@ -7,10 +7,10 @@ from argparse import ArgumentParser, ArgumentTypeError
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from alerts.queries import Vision, overdue_admissions, vision_at
+from ingestion.management.manners import MannerlyCommand
 from ingestion.models import Admission
 
 
@@ -27,7 +27,7 @@ def moment(text: str) -> datetime:
     return at
 
 
-class Command(BaseCommand):
+class Command(MannerlyCommand):
     """`manage.py overdue [--department D] [--at ISO] [--json]`."""
 
     help = "List patients who have been in hospital without a new lab test beyond their threshold."
@@ -51,7 +51,7 @@ class Command(BaseCommand):
                 "threshold_hours": vision.rulebook.default.threshold_hours,
                 "patients": patients,
             }
-            self.stdout.write(json.dumps(answer, ensure_ascii=False))
+            self.stdout.write(json.dumps(answer))
             return
         for one in patients:
             self.stdout.write(

@@ -4,12 +4,11 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from ingestion.management.manners import MannerlyCommand
 from ingestion.services.books import books
 
 
-class Command(BaseCommand):
+class Command(MannerlyCommand):
     """`manage.py books [--json]`."""
 
     help = "Count what is on record, waiting and rejected, and recompute whether it all balances."

@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import sys
 import time
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from ingestion.choices import FileStatus
 from ingestion.errors import TimeZoneNotSet
+from ingestion.management.manners import MannerlyCommand
 from ingestion.models.feeds import LEDGER_COLUMNS
 from ingestion.services.receiving import Receipt, ingest_all
 from ingestion.storage import StoredObject, files_under, local_object
 
 
-class Command(BaseCommand):
+class Command(MannerlyCommand):
     """`manage.py ingest PATH… [--json]`."""
 
     help = (
@@ -28,7 +29,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the paths and the form of the answer."""
-        parser.add_argument("paths", nargs="+", metavar="PATH", type=Path, help="file or folder")
+        parser.add_argument("paths", nargs="+", metavar="PATH", type=_path, help="file or folder")
         parser.add_argument("--json", action="store_true", help="answer in JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -36,7 +37,8 @@ class Command(BaseCommand):
         missing = [path for path in options["paths"] if not _is_there(path)]
         if missing:
             raise CommandError(
-                f"There is no file or folder {', '.join(map(str, missing))}. Nothing was ingested.",
+                f"There is no file or folder {', '.join(printable(str(path)) for path in missing)}."
+                " Nothing was ingested.",
                 returncode=2,
             )
         self._problems: list[str] = []
@@ -46,6 +48,9 @@ class Command(BaseCommand):
         try:
             ingest_all(objects, on_done=lambda receipt: progress.step(receipts, receipt))
         except TimeZoneNotSet as error:
+            progress.clear()
+            if receipts:
+                self._report(receipts, as_json=options["json"])
             raise CommandError(str(error)) from error
         finally:
             progress.clear()
@@ -69,13 +74,13 @@ class Command(BaseCommand):
         return objects
 
     def _tell(self, error: OSError) -> None:
-        self._problems.append(f"{error.filename}: {error.strerror}")
+        self._problems.append(f"{printable(str(error.filename))}: {error.strerror}")
         self.stderr.write(self.style.ERROR(self._problems[-1]))
 
     def _report(self, receipts: list[Receipt], *, as_json: bool) -> None:
         files = [as_dict(receipt) for receipt in receipts]
         if as_json:
-            self.stdout.write(json.dumps({"files": files}, ensure_ascii=False))
+            self.stdout.write(json.dumps({"files": files}))
             return
         for one in files:
             self.stdout.write(_line(one))
@@ -87,6 +92,18 @@ class Command(BaseCommand):
 
 
 _STATUSES = ("ingested", "already ingested", "refused")
+
+
+def printable(name: str) -> str:
+    """Write a file's name on one line: a name may hold what would move a terminal's cursor."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in name)
+
+
+def _path(text: str) -> Path:
+    """Read a path. Raises ArgumentTypeError for an empty one, which Path takes for this folder."""
+    if not text:
+        raise ArgumentTypeError("an empty path names nothing")
+    return Path(text)
 
 
 def _is_there(path: Path) -> bool:
@@ -110,10 +127,11 @@ def as_dict(receipt: Receipt) -> dict[str, Any]:
 
 def _line(one: dict[str, Any]) -> str:
     if one["status"] == "refused":
-        return f"{one['key']}: refused. {one['reason']}"
+        return f"{printable(one['key'])}: refused. {one['reason']}"
     ledger = ", ".join(f"{one[name]} {name}" for name in LEDGER_COLUMNS if one[name])
     return (
-        f"{one['key']}: {one['status']} as {one['feed']}, {one['rows']} rows ({ledger or 'none'})"
+        f"{printable(one['key'])}: {one['status']} as {one['feed']},"
+        f" {one['rows']} rows ({ledger or 'none'})"
     )
 
 
