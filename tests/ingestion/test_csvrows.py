@@ -253,6 +253,10 @@ def test_characters_of_utf16_that_look_like_line_ends_are_none() -> None:
 # -- lines over 1 MiB
 
 
+def test_the_limit_is_one_mebibyte() -> None:
+    assert LINE_LIMIT == 1_048_576
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
 def test_a_line_of_exactly_one_mebibyte_is_read(end: bytes) -> None:
     line = b"1," + b"x" * (LINE_LIMIT - 2)
