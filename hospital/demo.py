@@ -1,12 +1,18 @@
-"""The demo's users. Their passwords are random for every data folder and kept in it."""
+"""The demo's users and its one rule beside the default.
+
+Passwords are random for every data folder and kept in it.
+"""
 
 from pathlib import Path
 
 from django.contrib.auth.models import User
 
+from alerts.models import AlertRule
 from hospital.localdb.places import Place
+from ingestion.models import Department
 
 CAST = ("nurse", "physician", "lab", "operator")
+INTENSIVE_CARE = "Intensive Care"
 
 
 def make_demo_users(data_dir: Path) -> dict[str, str]:
@@ -17,6 +23,14 @@ def make_demo_users(data_dir: Path) -> dict[str, str]:
     for name, password in passwords.items():
         _make(name, password)
     return passwords
+
+
+def make_demo_rule() -> None:
+    """Let intensive care have a shorter rule, unless an operator has changed it already."""
+    department, _ = Department.objects.get_or_create(name=INTENSIVE_CARE)
+    AlertRule.objects.get_or_create(
+        department=department, defaults={"threshold_hours": 24, "second_tier_hours": 36}
+    )
 
 
 def _make(name: str, password: str) -> None:

@@ -18,7 +18,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from hospital import localdb
-from hospital.demo import make_demo_users
+from hospital.demo import make_demo_rule, make_demo_users
 from hospital.stage import MANAGE, CannotRun, Stage
 from hospital.supervisor import Supervisor
 from ingestion.models import FeedFile
@@ -94,6 +94,7 @@ class Command(BaseCommand):
         self._collect_static()
         self._heed(supervisor)
         if stage.is_demo:
+            make_demo_rule()
             return make_demo_users(stage.data_dir)
         self._ask_for_first_user(supervisor)
         return {}
