@@ -79,9 +79,12 @@ def change_count() -> int:
 def freshness_of_feeds(at: datetime, *, system: str | None = None) -> list[Freshness]:
     """Judge each feed that has ever delivered and is not retired, at an instant."""
     delivered = FeedFile.objects.filter(feed=OuterRef("pk"), status=FileStatus.INGESTED)
-    newest = delivered.filter(source_time__lte=at).order_by("-source_time").values("source_time")
+    by_time = delivered.order_by("-source_time").values("source_time")
+    newest = by_time.filter(source_time__lte=at)
     feeds = (
-        Feed.objects.filter(Exists(delivered))
+        # One look into the index for each feed: EXISTS is planned as a scan of every file there is.
+        Feed.objects.alias(ever=Subquery(by_time[:1]))
+        .filter(ever__isnull=False)
         .filter(Q(retired_at__isnull=True) | Q(retired_at__gt=at))
         .annotate(newest=Subquery(newest[:1]))
     )
@@ -119,8 +122,11 @@ class Doubt:
     since: datetime | None = None
 
 
-def doubts_at(at: datetime) -> list[Doubt]:
-    """List everything that may make a patient missing from the board, or look fine on it."""
+def doubts_at(at: datetime, *, feeds: Iterable[Freshness]) -> list[Doubt]:
+    """List everything that may make a patient missing from the board, or look fine on it.
+
+    `feeds` is every feed as `freshness_of_feeds` judged it at that instant.
+    """
     return [
         *_rejected("admission_rows_rejected", _admission_rows()),
         *_waiting_admissions(),
@@ -129,7 +135,7 @@ def doubts_at(at: datetime) -> list[Doubt]:
         *_files("files_not_done", FileStatus.RECEIVED, before=at - _CATCHING_UP_AFTER),
         *(
             Doubt("feed_silent", 1, feed=str(one.feed), since=one.silent_since)
-            for one in freshness_of_feeds(at)
+            for one in feeds
             if not one.is_alive
         ),
     ]

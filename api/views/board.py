@@ -30,7 +30,9 @@ class BoardView(Operation):
         counted = tallies(vision)
         # What cannot be told of a department may concern each of them.
         doubts = [
-            one for one in doubts_at(moment.at) if not wanted or one.department in {None, *wanted}
+            one
+            for one in doubts_at(moment.at, feeds=moment.feeds)
+            if not wanted or one.department in {None, *wanted}
         ]
         body = {
             "as_of": moment.at,
