@@ -1,5 +1,7 @@
 """Alerts: listens to ingestion, which does not know it."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -9,4 +11,4 @@ class AlertsConfig(AppConfig):
     name = "alerts"
 
     def ready(self) -> None:
-        from alerts import receivers  # noqa: F401
+        import_module("alerts.receivers")

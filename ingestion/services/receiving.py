@@ -394,7 +394,8 @@ def _ingest_received(inbox: Inbox, feed_file: FeedFile) -> set[uuid.UUID] | None
     except OSError as error:
         _refuse_received(feed_file, _unreadable(error))
         return set()
-    except Exception as error:
+    except Exception as error:  # pylint: disable=broad-exception-caught
+        # One poison file must not keep all the others from the ward.
         log.exception(
             "ingestion failed", extra={"file": feed_file.pk, "error": type(error).__name__}
         )

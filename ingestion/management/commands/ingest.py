@@ -27,6 +27,10 @@ class Command(MannerlyCommand):
         " ingested now or before, 1 if any was refused, 2 for a path that is not there."
     )
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._problems: list[str] = []
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the paths and the form of the answer."""
         parser.add_argument("paths", nargs="+", metavar="PATH", type=_path, help="file or folder")
@@ -41,7 +45,6 @@ class Command(MannerlyCommand):
                 " Nothing was ingested.",
                 returncode=2,
             )
-        self._problems: list[str] = []
         objects = [stored for path in options["paths"] for stored in self._objects(path)]
         receipts: list[Receipt] = []
         progress = Progress(len(objects), is_shown=sys.stderr.isatty())
@@ -155,8 +158,8 @@ class Progress:
     def _draw(self, done: int, seconds: float) -> None:
         filled = 30 * done // max(self._total, 1)
         left = seconds / done * (self._total - done)
-        bar = "█" * filled + "░" * (30 - filled)
-        sys.stderr.write(f"\r{bar} {done} of {self._total} files, {left:.0f} s left \033[K")
+        drawn = "█" * filled + "░" * (30 - filled)
+        sys.stderr.write(f"\r{drawn} {done} of {self._total} files, {left:.0f} s left \033[K")
         sys.stderr.flush()
 
     def clear(self) -> None:
