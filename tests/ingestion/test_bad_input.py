@@ -29,9 +29,7 @@ from tests.ingestion.terminal import PROJECT, environment, run
 pytestmark = pytest.mark.usefixtures("at_noon")
 PATIENTS = b"patient_id,first_name,last_name,date_of_birth\n"
 EMMA = PATIENTS + b"P1,Emma,Brown,1990-01-31\n"
-REASON = (
-    "It could not be read ({}). Check its permissions and the disk, then ingest it again."
-)
+REASON = "It could not be read ({}). Check its permissions and the disk, then ingest it again."
 ADMISSIONS = "patient_id,hospitalization_case_number,admission_date,admission_time"
 
 

@@ -122,7 +122,7 @@ PLANTED = {
 def test_the_books_see_that(fault: str) -> None:
     assert books()["balanced"] is True
     with transaction.atomic():
-        PLANTED[fault]()  # type: ignore[no-untyped-call, operator]
+        PLANTED[fault]()
         assert unbalanced_files() != []
         assert books()["balanced"] is False
         transaction.set_rollback(True)

@@ -530,6 +530,6 @@ def test_the_application_may_ingest_and_count_but_touch_no_table() -> None:
 def test_the_application_may_not_change_what_guards_the_record(db: None, statement: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL ROLE vigil_app")
-        with pytest.raises(Exception, match="permission denied|must be owner") as refused:
+        with pytest.raises(Exception, match=r"permission denied|must be owner") as refused:
             cursor.execute(statement)
     assert refused.value.__cause__.pgcode == "42501"  # type: ignore[union-attr]

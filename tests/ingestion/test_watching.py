@@ -171,7 +171,7 @@ def test_an_unchanged_folder_is_not_listed_and_its_files_are_asked_a_slice_at_a_
     inbox = Counting(FileSystemStorage(location=str(folder)))
     lookout = Lookout(inbox, "pms")
     lookout.look(START)
-    lookout.known = {name: 0 for name in lookout.looks}
+    lookout.known = dict.fromkeys(lookout.looks, 0)
     lookout.looks.clear()
     for name in list(lookout.known):
         lookout.known[name] = hash(inbox.shape("pms", name))
