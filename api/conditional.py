@@ -62,7 +62,7 @@ def moment_now() -> Moment:
 def unchanged(request: Request, moment: Moment) -> HttpResponseBase | None:
     """Give the 304 for a screen that holds this very answer already."""
     tag = moment.tag(request)
-    known = get_conditional_response(request._request, etag=tag)
+    known = get_conditional_response(request, etag=tag)
     return None if known is None else _revalidated(known, tag)
 
 

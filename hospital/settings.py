@@ -4,6 +4,7 @@ Knows: names and defaults of settings. Must not: start servers, open connections
 files other than the demo's generated secret. A wrong value stops the start with its name.
 """
 
+import math
 import os
 import secrets
 import zoneinfo
@@ -14,6 +15,36 @@ from csp.constants import NONCE
 from django.core.exceptions import ImproperlyConfigured
 
 env = environ.Env()
+
+
+def _number(name: str, default: float) -> float:
+    """Read a number that is not negative. Raises ImproperlyConfigured, naming the variable."""
+    text = env.str(name, str(default))
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise ImproperlyConfigured(f"{name} is {text!r}: set it to a number.")
+    return number
+
+
+def _whole(name: str, default: int) -> int:
+    """Read a whole number. Raises ImproperlyConfigured, naming the variable."""
+    number = _number(name, default)
+    if number != int(number):
+        raise ImproperlyConfigured(f"{name} is {number}: set it to a whole number.")
+    return int(number)
+
+
+def _switch(name: str, *, default: bool) -> bool:
+    """Read yes or no. Another word stops the start: misspelt, TLS would be off in silence."""
+    text = env.str(name, "1" if default else "0").strip().lower()
+    if text not in {"1", "0", "true", "false", "yes", "no", "on", "off"}:
+        raise ImproperlyConfigured(f"{name} is {text!r}: set it to 1 or 0.")
+    return text in {"1", "true", "yes", "on"}
+
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- The stage and its folder ------------------------------------------------------------
@@ -25,7 +56,7 @@ if STAGE not in {"development", "staging", "production"}:
     )
 IS_DEVELOPMENT = STAGE == "development"
 DATA_DIR = Path(env.str("HOSPITAL_DATA_DIR", str(BASE_DIR / "var"))).absolute()
-DEMO = env.bool("HOSPITAL_DEMO", False)
+DEMO = _switch("HOSPITAL_DEMO", default=False)
 VERSION = "0.1.0"
 
 
@@ -73,9 +104,9 @@ if HOSPITAL_TIME_ZONE:
         ) from error
 
 # A feed that declares no interval of its own must send at least this often to count as alive.
-FEED_INTERVAL_MINUTES = env.int("HOSPITAL_FEED_INTERVAL_MINUTES", 15)
+FEED_INTERVAL_MINUTES = _whole("HOSPITAL_FEED_INTERVAL_MINUTES", 15)
 # An inbox file is taken once its size and time have stood still for this long.
-INBOX_STILL_SECONDS = env.float("HOSPITAL_INBOX_STILL_SECONDS", 2.0)
+INBOX_STILL_SECONDS = _number("HOSPITAL_INBOX_STILL_SECONDS", 2.0)
 
 # --- Applications and requests -----------------------------------------------------------
 
@@ -232,6 +263,10 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/accounts/login/"
 ACCOUNT_ADAPTER = "hospital.accounts.ClosedDoor"
+ACCOUNT_FORMS = {
+    "login": "hospital.accounts.SignIn",
+    "change_password": "hospital.accounts.ChangePassword",
+}
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
@@ -240,8 +275,8 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip"}
 ACCOUNT_SESSION_REMEMBER = False
 
-AXES_FAILURE_LIMIT = env.int("HOSPITAL_SIGN_IN_FAILURES", 5)
-AXES_COOLOFF_TIME = env.float("HOSPITAL_SIGN_IN_LOCK_HOURS", 0.25)
+AXES_FAILURE_LIMIT = _whole("HOSPITAL_SIGN_IN_FAILURES", 5)
+AXES_COOLOFF_TIME = _number("HOSPITAL_SIGN_IN_LOCK_HOURS", 0.25)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "account/locked.html"
@@ -250,8 +285,8 @@ AXES_VERBOSE = False
 
 # Signed out after this much idleness. Polling by an open board does not count as use: see
 # hospital/idle.py.
-IDLE_SIGN_OUT_SECONDS = env.int("HOSPITAL_IDLE_SIGN_OUT_SECONDS", 8 * 3600)
-SESSION_COOKIE_AGE = env.int("HOSPITAL_SESSION_SECONDS", 14 * 3600)
+IDLE_SIGN_OUT_SECONDS = _whole("HOSPITAL_IDLE_SIGN_OUT_SECONDS", 8 * 3600)
+SESSION_COOKIE_AGE = _whole("HOSPITAL_SESSION_SECONDS", 14 * 3600)
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -261,7 +296,7 @@ CSRF_COOKIE_NAME = "vigil_csrf"
 
 # --- Security headers --------------------------------------------------------------------
 
-BEHIND_TLS = env.bool("HOSPITAL_TLS", not IS_DEVELOPMENT)
+BEHIND_TLS = _switch("HOSPITAL_TLS", default=not IS_DEVELOPMENT)
 SESSION_COOKIE_SECURE = BEHIND_TLS
 CSRF_COOKIE_SECURE = BEHIND_TLS
 SECURE_SSL_REDIRECT = BEHIND_TLS
@@ -269,7 +304,7 @@ SECURE_SSL_REDIRECT = BEHIND_TLS
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("HOSPITAL_BEHIND_PROXY", False) else None
+    ("HTTP_X_FORWARDED_PROTO", "https") if _switch("HOSPITAL_BEHIND_PROXY", default=False) else None
 )
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -295,6 +330,7 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
 
 LANGUAGE_CODE = "en-gb"
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("he", "עברית"), ("ar", "العربية")]
+FORMAT_MODULE_PATH = "hospital.formats"
 USE_I18N = True
 USE_TZ = True
 # Pages of operators show the hospital's wall clock; the database keeps UTC.

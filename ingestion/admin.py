@@ -153,9 +153,8 @@ class FeedFileAdmin(ReadOnlyAdmin):
 
     list_display = (
         "key",
-        "feed",
-        "status",
-        "refusal",
+        "layout",
+        "outcome",
         "source_time",
         "rows",
         *LEDGER_COLUMNS,
@@ -166,6 +165,17 @@ class FeedFileAdmin(ReadOnlyAdmin):
     search_fields = ("key",)
     search_help_text = "Part of the object's name."
     ordering = ("-pk",)
+
+    @admin.display(ordering="feed__layout")
+    def layout(self, file: FeedFile) -> str:
+        """Name the layout alone: the source stands in the key."""
+        return file.feed.layout if file.feed else "–"
+
+    @admin.display(ordering="status", description="status")
+    def outcome(self, file: FeedFile) -> str:
+        """Say how far it has come, and why no further."""
+        why = f": {file.get_refusal_display()}" if file.refusal else ""
+        return f"{file.get_status_display()}{why}"
 
 
 @admin.register(RejectedRow)

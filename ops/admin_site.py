@@ -5,7 +5,7 @@ Knows no page by name: higher applications add theirs when they are loaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,10 @@ class OperatorAdminSite(AdminSite):
     site_title = "Vigil"
     index_title = "The record, its feeds and its rules"
     site_url = "/"
-    enable_nav_sidebar = True
+    # Ledgers are wide; the way back stands above each page.
+    enable_nav_sidebar = False
+    # Pages that other packages bring along, for what is not used here: addresses for mail.
+    left_out = frozenset({"account"})
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
@@ -47,6 +50,14 @@ class OperatorAdminSite(AdminSite):
     def add_page(self, page: Page) -> None:
         """Put a page among those of its application."""
         self._pages.append(page)
+
+    def register(self, model_or_iterable: Any, *args: Any, **options: Any) -> None:
+        """Register a model, unless it is of a package whose pages are left out."""
+        models = (
+            model_or_iterable if isinstance(model_or_iterable, Iterable) else [model_or_iterable]
+        )
+        wanted = [model for model in models if model._meta.app_label not in self.left_out]
+        super().register(wanted, *args, **options)
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         """Give the addresses of all pages; the stock ones end with one that fits everything."""

@@ -26,7 +26,7 @@ from tests.deliveries import admit
 @contextmanager
 def written() -> Iterator[list[dict[str, Any]]]:
     """What the configured handler writes meanwhile, line by line; every line must be JSON."""
-    handler = next(h for h in logging.getLogger().handlers if h.formatter and h.filters)
+    (handler,) = (h for h in logging.getLogger().handlers if h.formatter and h.filters)
     assert isinstance(handler, logging.StreamHandler)
     text = io.StringIO()
     lines: list[dict[str, Any]] = []
@@ -38,6 +38,12 @@ def written() -> Iterator[list[dict[str, Any]]]:
         lines.extend(json.loads(line) for line in text.getvalue().splitlines())
 
 
+def only(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """The one line that was written."""
+    assert len(lines) == 1
+    return lines[0]
+
+
 @pytest.fixture(autouse=True)
 def as_configured() -> None:
     importlib.import_module(settings.LOGGING_CONFIG.rpartition(".")[0]).configure(settings.LOGGING)
@@ -47,7 +53,7 @@ def as_configured() -> None:
 def test_a_request_is_one_line_with_its_id_and_without_its_query(nurse: Client) -> None:
     with written() as lines:
         nurse.get("/api/v1/patients/?search=Brown&department=Cardiology")
-    (line,) = lines
+    line = only(lines)
     assert line["request"] == "GET /api/v1/patients/"
     assert (line["event"], line["code"]) == ("request_finished", 200)
     assert re.fullmatch(r"[0-9a-f-]{36}", line["request_id"])
@@ -116,7 +122,7 @@ def test_a_database_error_s_row_is_not_written_and_its_cause_is_named() -> None:
             Department.objects.create(name="Brown, Emma")
         except DatabaseError:
             logging.getLogger("ingestion").exception("could not be stored", extra={"count": 1})
-    (line,) = lines
+    line = only(lines)
     assert (line["event"], line["count"], line["level"]) == ("could not be stored", 1, "error")
     types = [one["type"] for one in line["exception"]]
     assert types == ["IntegrityError", "UniqueViolation"]
@@ -127,7 +133,7 @@ def test_whatever_is_no_plain_value_is_left_out() -> None:
     with written() as lines:
         row = {"last_name": "Brown"}
         logging.getLogger("some.library").warning("strange", extra={"row": row, "rows": [row]})
-    (line,) = lines
+    line = only(lines)
     assert line["event"] == "strange"
     assert "Brown" not in json.dumps(line)
 

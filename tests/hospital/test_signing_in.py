@@ -155,3 +155,9 @@ def test_signing_out_of_the_admin_signs_out(operator: Client) -> None:
     answer = operator.post("/admin/logout/")
     assert (answer.status_code, answer["Location"]) == (302, LOGIN)
     assert not is_signed_in(operator)
+
+
+def test_the_sign_in_package_leaves_no_messages_for_pages_that_come_later(stranger: Client) -> None:
+    nora_nurse()
+    stranger.post(LOGIN, {"login": "nurse", "password": PASSWORD})
+    assert "Successfully" not in stranger.get("/accounts/password/").content.decode()
