@@ -25,12 +25,12 @@ run: setup-run ## Set up and start everything, with a simulated hospital; Ctrl-C
 test: setup ## Run every check: linters, types, tests, the browser's journey
 	@exec .venv/bin/python scripts/check.py
 
-lint: setup ## Run the checks that need no database
+lint: setup ## Run the checks that run no tests
 	@exec .venv/bin/python scripts/check.py --lint
 
 lock: setup ## Write requirements/*.txt anew from requirements/*.in (for developers)
 	@exec .venv/bin/python scripts/lock.py
 
 clean: ## Throw away what was made (not var/, which holds data)
-	rm -rf .venv .cache frontend/node_modules frontend/dist
+	rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache frontend/node_modules frontend/dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,5 +1,7 @@
 """Gives manage.py its database: which commands need one, and which must not start any."""
 
+import fcntl
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -12,6 +14,9 @@ WITHOUT_DATABASE = {
     "check", "collectstatic", "compilemessages", "diffsettings", "findstatic", "help", "localdb",
     "makemessages", "makemigrations", "run", "spectacular", "startapp", "version",
 }  # fmt: skip
+
+# They make the tables themselves, or are asked what is missing of them.
+WITHOUT_TABLES = {"migrate", "showmigrations", "sqlmigrate", "test"}
 
 
 def bring_services(arguments: list[str]) -> None:
@@ -42,6 +47,28 @@ def bring_services(arguments: list[str]) -> None:
         for name in services.environment():
             del os.environ[name]
         os.execv(sys.executable, [sys.executable, *arguments])
+    if command not in WITHOUT_TABLES:
+        _bring_tables(data_dir())
+
+
+def _bring_tables(folder: Path) -> None:
+    """Migrate our own database where the migrations have changed since it was last done.
+
+    A database that somebody else brought is migrated by whoever owns it, when he says so.
+    """
+    project = Path(__file__).resolve().parent.parent.parent
+    sources = [*sorted(project.glob("*/migrations/*.py")), project / "requirements" / "run.txt"]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    stamp = folder / "tables"
+    # One at a time: two commands that start on an empty folder must not both make the tables.
+    with (folder / "tables.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if stamp.exists() and stamp.read_text() == digest:
+            return
+        from django.core.management import call_command
+
+        call_command("migrate", interactive=False, verbosity=0)
+        stamp.write_text(digest)
 
 
 def data_dir() -> Path:

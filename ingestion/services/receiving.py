@@ -134,7 +134,7 @@ def _ingest_version(stored: StoredObject, version: str, stream: BinaryIO, now: d
         raise FileRefused(
             RefusalReason.FROM_THE_FUTURE,
             "Its source time lies more than 10 minutes in the future: it would win over every"
-            " later file. Correct the sender's clock, then replay it with the right time.",
+            " later file. Correct the sender's clock and export it again.",
         )
     stream.seek(0)
     watched = _Watched(stream)

@@ -1,5 +1,6 @@
 """Which commands bring a database along, and which must not."""
 
+import json
 import os
 import subprocess
 import sys
@@ -69,3 +70,42 @@ def test_a_database_that_is_named_is_the_one_that_is_used(
 
     assert os.environ["DATABASE_URL"] == "postgres://somewhere/else"
     assert not (tmp_path / "data").exists()
+
+
+def test_two_first_commands_at_once_find_the_tables_that_neither_had_made(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    command = [sys.executable, str(PROJECT / "manage.py"), "books", "--json"]
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("HOSPITAL_", "DATABASE_"))}
+    try:
+        both = [
+            subprocess.Popen(
+                command, env=kept | {"HOSPITAL_DATA_DIR": str(data)}, stdout=subprocess.PIPE
+            )
+            for _ in range(2)
+        ]
+        answers = [process.communicate(timeout=120)[0] for process in both]
+
+        assert [process.returncode for process in both] == [0, 0]
+        assert [json.loads(answer)["balanced"] for answer in answers] == [True, True]
+    finally:
+        localdb.stop(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("HOSPITAL_TIME_ZONE", "Middle/Earth", "set an IANA name such as Europe/Berlin"),
+        ("HOSPITAL_SESSION_SECONDS", "soon", "set it to a number"),
+        ("HOSPITAL_TLS", "yess", "set it to 1 or 0"),
+        ("HOSPITAL_STAGE", "prod", "set it to development, staging or production"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(
+    tmp_path: Path, name: str, value: str, sentence: str
+) -> None:
+    done = manage("check", data=tmp_path / "data", **{name: value})
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{name} is {value!r}: ")
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
