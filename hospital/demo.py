@@ -11,7 +11,13 @@ from alerts.models import AlertRule
 from hospital.localdb.places import Place
 from ingestion.models import Department
 
-CAST = ("nurse", "physician", "lab", "operator")
+# Sign-in, and the invented person behind it.
+CAST = {
+    "nurse": ("Nora", "Lindqvist"),
+    "physician": ("Paul", "Okafor"),
+    "lab": ("Lena", "Moreau"),
+    "operator": ("Omar", "Haddad"),
+}
 INTENSIVE_CARE = "Intensive Care"
 
 
@@ -35,8 +41,15 @@ def make_demo_rule() -> None:
 
 def _make(name: str, password: str) -> None:
     runs_the_place = name == "operator"
+    first_name, last_name = CAST[name]
     user, is_new = User.objects.get_or_create(
-        username=name, defaults={"is_staff": runs_the_place, "is_superuser": runs_the_place}
+        username=name,
+        defaults={
+            "first_name": first_name,
+            "last_name": last_name,
+            "is_staff": runs_the_place,
+            "is_superuser": runs_the_place,
+        },
     )
     if is_new or not user.check_password(password):
         user.set_password(password)

@@ -119,6 +119,7 @@ class Stage:
         python, manage = sys.executable, [sys.executable, str(MANAGE)]
         gunicorn = [
             python, "-m", "gunicorn", "hospital.wsgi:application", "--bind", self._bind(),
+            "--config", "python:hospital.webserver",
             "--workers", "2", "--threads", "4", "--graceful-timeout", "3", "--preload",
             # By default it puts a control socket into the user's home.
             "--no-control-socket",
