@@ -115,8 +115,6 @@ def ingest(stored: StoredObject) -> Receipt:
         except FileRefused as refusal:
             return _refuse(stored, version, refusal, now)
         except OSError as error:
-            if version == UNREAD:
-                return refuse_unread(stored, error)
             return _refuse(stored, version, _unreadable(error), now)
         except DatabaseError as error:
             if not _is_of_the_file(error):
@@ -223,33 +221,29 @@ def _has_been_superseded(feed_file: FeedFile, content: str) -> bool:
     )
 
 
-def _refuse(stored: StoredObject, version: str, refusal: FileRefused, now: datetime) -> Receipt:
-    """Record a refusal in a transaction of its own: the file's own has left nothing."""
-    with transaction.atomic():
-        _lock_the_books()
-        feed_file = _register(stored, version, now)
-        if feed_file.status == FileStatus.INGESTED:
-            return Receipt(feed_file, was_ingested_before=True)
-        refuse(feed_file, refusal, now=now)
-    return Receipt(feed_file)
-
-
 def refuse_unread(stored: StoredObject, error: OSError) -> Receipt:
-    """Put on record that an object cannot even be opened: its content, so its version, is unknown.
+    """Put on record that an object cannot even be opened: its content, its version, is unknown."""
+    return _refuse(stored, UNREAD, _unreadable(error), timezone.now())
 
-    Where it waits on record as received, that is what is refused: one file, one refusal.
+
+def _refuse(stored: StoredObject, version: str, refusal: FileRefused, now: datetime) -> Receipt:
+    """Record a refusal in a transaction of its own: the file's own has left nothing.
+
+    Where nothing could be read, and it waits on record as received, that is what is refused: one
+    file, one refusal.
     """
-    now = timezone.now()
     with transaction.atomic():
         _lock_the_books()
         received = FeedFile.objects.filter(
             bucket=stored.bucket, key=stored.key, status=FileStatus.RECEIVED
         )
-        feed_file = received.last() or _register(stored, UNREAD, now)
-        for each in {*received, feed_file}:
-            refuse(each, _unreadable(error), now=now)
-    feed_file.refresh_from_db()
-    return Receipt(feed_file)
+        known = list(received) if version == UNREAD else []
+        files = known or [_register(stored, version, now)]
+        if files[0].status == FileStatus.INGESTED:
+            return Receipt(files[0], was_ingested_before=True)
+        for feed_file in files:
+            refuse(feed_file, refusal, now=now)
+    return Receipt(files[-1])
 
 
 def refuse(feed_file: FeedFile, refusal: FileRefused, *, now: datetime) -> None:
