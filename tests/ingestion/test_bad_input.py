@@ -132,8 +132,10 @@ def test_a_file_that_vanishes_while_it_is_read_leaves_nothing_but_its_refusal(re
 def test_a_file_that_grows_while_it_is_read_leaves_nothing_but_its_refusal() -> None:
     class Growing(io.BytesIO):
         def seek(self, offset: int, whence: int = 0) -> int:
-            self.__init__(EMMA + b"P2,Otto,Fox,\n")  # type: ignore[misc]
-            return 0
+            self.truncate(0)
+            super().seek(0)
+            self.write(EMMA + b"P2,Otto,Fox,\n")
+            return super().seek(offset, whence)
 
     file = take(EMMA, open=lambda: Growing(EMMA)).file
 

@@ -8,6 +8,7 @@ import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -338,20 +339,28 @@ def test_a_stamped_file_copied_in_again_is_no_comeback() -> None:
 # --- The inbox ----------------------------------------------------------------------------
 
 
+class Folder(Inbox):
+    """An inbox that tells where it lies."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__(FileSystemStorage(location=str(place)))
+        self.place = place
+
+
 @pytest.fixture
-def inbox(tmp_path: Path, at_noon: time_machine.Traveller) -> Inbox:
+def inbox(tmp_path: Path, at_noon: time_machine.Traveller) -> Folder:
     (tmp_path / "pms").mkdir()
-    return Inbox(FileSystemStorage(location=str(tmp_path)))
+    return Folder(tmp_path)
 
 
-def put(inbox: Inbox, key: str, content: bytes, *, at: datetime = NOON) -> Path:
-    path = Path(inbox._storage.path(key))
+def put(inbox: Folder, key: str, content: bytes, *, at: datetime = NOON) -> Path:
+    path = inbox.place / key
     path.write_bytes(content)
     os.utime(path, (at.timestamp(), at.timestamp()))
     return path
 
 
-def receive(inbox: Inbox, key: str, content: bytes, *, at: datetime = NOON) -> Path:
+def receive(inbox: Folder, key: str, content: bytes, *, at: datetime = NOON) -> Path:
     path = put(inbox, key, content, at=at)
     register(inbox.object(key))
     return path
@@ -374,7 +383,7 @@ def told() -> Iterator[list[Any]]:
 
 
 def test_a_drain_takes_files_by_source_time_and_tells_once_when_all_are_applied(
-    inbox: Inbox,
+    inbox: Folder,
 ) -> None:
     receive(inbox, "pms/a-2025-03-20T11-00-00Z.csv", people("P1,Emma,Three,"))
     receive(inbox, "pms/b.csv", people("P1,Emma,Two,"), at=minutes(-90))
@@ -393,7 +402,7 @@ def test_a_drain_takes_files_by_source_time_and_tells_once_when_all_are_applied(
     assert Patient.objects.get(patient_id="P1").last_name == "Three"
 
 
-def test_a_file_that_vanished_is_refused_once_and_the_others_are_ingested(inbox: Inbox) -> None:
+def test_a_file_that_vanished_is_refused_once_and_the_others_are_ingested(inbox: Folder) -> None:
     receive(inbox, "pms/a.csv", people("P1,Emma,Brown,")).unlink()
     receive(inbox, "pms/b.csv", people("P2,Otto,Fox,"))
 
@@ -405,7 +414,7 @@ def test_a_file_that_vanished_is_refused_once_and_the_others_are_ingested(inbox:
 
 
 def test_a_file_replaced_before_it_was_read_is_refused_and_its_successor_ingested(
-    inbox: Inbox,
+    inbox: Folder,
 ) -> None:
     receive(inbox, "pms/a.csv", people("P1,Emma,Brown,"))
     put(inbox, "pms/a.csv", people("P1,Emma,Green,"), at=minutes(1))
@@ -417,7 +426,7 @@ def test_a_file_replaced_before_it_was_read_is_refused_and_its_successor_ingeste
     assert drain(inbox) == 0
 
 
-def test_a_comeback_through_the_inbox_is_told_of_too(inbox: Inbox) -> None:
+def test_a_comeback_through_the_inbox_is_told_of_too(inbox: Folder) -> None:
     for name, at in (("Brown", -9), ("Green", -6), ("Brown", -3)):
         receive(inbox, "pms/a.csv", people(f"P1,Emma,{name},"), at=minutes(at))
         drain(inbox)
@@ -427,7 +436,7 @@ def test_a_comeback_through_the_inbox_is_told_of_too(inbox: Inbox) -> None:
     assert Patient.objects.get().last_name == "Brown"
 
 
-class Poisonous(Inbox):
+class Poisonous(Folder):
     """An inbox of which one object fails however often it is read."""
 
     error: BaseException = RuntimeError("poison")
@@ -439,10 +448,10 @@ class Poisonous(Inbox):
 
 
 @pytest.fixture
-def poisonous(inbox: Inbox) -> Poisonous:
+def poisonous(inbox: Folder) -> Poisonous:
     receive(inbox, "pms/poison-2025-03-20T10-00-00Z.csv", people("P1,Emma,Brown,"))
     receive(inbox, "pms/b-2025-03-20T11-00-00Z.csv", people("P2,Otto,Fox,"))
-    return Poisonous(inbox._storage)
+    return Poisonous(inbox.place)
 
 
 def test_a_file_that_fails_for_no_known_reason_is_refused_after_three_attempts(
@@ -486,12 +495,57 @@ def test_what_is_no_fault_of_the_file_never_gets_it_refused(
 
     assert heard == []
     assert set(FeedFile.objects.values_list("status", "attempts")) == {("received", 0)}
-    assert drain(Inbox(poisonous._storage)) == 2
+    assert drain(Folder(poisonous.place)) == 2
     assert books()["files"] == {"ingested": 2, "refused": 0}
 
 
+class LimitExceeded(Exception):
+    """How the database's driver says that a row is more than it can hold."""
+
+    pgcode = "54000"
+
+
+def test_a_file_beyond_a_limit_of_the_database_is_refused_and_holds_nobody_up(
+    poisonous: Poisonous,
+) -> None:
+    error = OperationalError("index row size 3000 exceeds maximum 2704")
+    error.__cause__ = LimitExceeded()
+
+    class Beyond(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise error
+
+    class Limited(Folder):
+        def object(self, key: str) -> StoredObject:
+            found = super().object(key)
+            return replace(found, open=Beyond) if "poison" in key else found
+
+    assert drain(Limited(poisonous.place)) == 2
+    poison, other = FeedFile.objects.order_by("source_time")
+    assert (poison.status, other.status) == ("refused", "ingested")
+    assert poison.reason == (
+        "A row of it could not be stored (OperationalError). Nothing of the file was applied;"
+        " please report this."
+    )
+
+
+def test_a_file_that_vanishes_as_it_is_opened_has_one_refusal(poisonous: Poisonous) -> None:
+    def gone() -> BinaryIO:
+        raise FileNotFoundError(2, "gone")
+
+    class Emptied(Folder):
+        def object(self, key: str) -> StoredObject:
+            return replace(super().object(key), open=gone)
+
+    assert drain(Emptied(poisonous.place)) == 2
+    assert [(file.status, file.refusal) for file in FeedFile.objects.all()] == [
+        ("refused", "vanished"),
+        ("refused", "vanished"),
+    ]
+
+
 @override_settings(HOSPITAL_TIME_ZONE="")
-def test_without_a_time_zone_a_drain_stops_before_the_file_that_needs_one(inbox: Inbox) -> None:
+def test_without_a_time_zone_a_drain_stops_before_the_file_that_needs_one(inbox: Folder) -> None:
     columns = "patient_id,hospitalization_case_number,admission_date,admission_time"
     receive(inbox, "pms/a.csv", f"{columns}\nP1,C1,2025-03-19,08:00\n".encode())
 
