@@ -75,6 +75,23 @@ def test_waiting_rows_say_what_they_wait_for_and_what_became_of_them() -> None:
     assert books()["balanced"] is True
 
 
+def test_only_the_rows_whose_parent_has_come_are_marked_as_applied() -> None:
+    for number in ("P1", "P9"):
+        order("T1", number)
+        deliver(admission("C1", number, hours=9))
+        perform(f"R{number}", f"T{number}")
+    deliver(patient("P1"))
+
+    assert [(identity, applied) for _, identity, _, applied in waits()] == [
+        (["T1", "P1"], True),
+        (["C1", "P1"], True),
+        (["RP1"], False),
+        (["T1", "P9"], False),
+        (["C1", "P9"], False),
+        (["RP9"], False),
+    ]
+
+
 def test_a_record_that_waits_is_listed_once_in_its_latest_version() -> None:
     order("T1", "P1")
     order("T1", "P1", status="Ordered")
