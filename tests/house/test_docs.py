@@ -91,7 +91,9 @@ def test_a_name_that_links_to_a_file_is_defined_there() -> None:
 
 def settings_read() -> set[str]:
     """The environment variables that the project's own rooms read."""
-    reading = re.compile(r'(?:env\.\w+|environ(?:\.get)?)[\[(]\s*"([A-Z][A-Z_]+)"')
+    reading = re.compile(
+        r'(?:env\.\w+|_number|_whole|_switch|environ(?:\.get)?)[\[(]\s*"([A-Z][A-Z_]+)"'
+    )
     code = [PROJECT / "manage.py"]
     for room in ("hospital", "api", "alerts", "ingestion", "ops", "simulator"):
         code += (PROJECT / room).rglob("*.py")
