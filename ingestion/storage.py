@@ -10,13 +10,12 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import FileSystemStorage, Storage, storages
 
 LOCAL = "local"
 # Files in the making, by the names that copying programs give them.
@@ -110,9 +109,9 @@ class Inbox:
     def __init__(self, storage: Storage | None = None) -> None:
         self._storage = storage or storages["inbox"]
         self.bucket = str(getattr(self._storage, "bucket_name", "inbox"))
-        self._root: Path | None = None  # None: not a folder of this machine
-        with suppress(NotImplementedError):
-            self._root = Path(self._storage.path(""))
+        # None: not a folder of this machine, and asked through the storage alone.
+        is_folder = isinstance(self._storage, FileSystemStorage)
+        self._root = Path(self._storage.path("")) if is_folder else None
 
     def sources(self) -> list[str]:
         """Name the sources that have a sub-folder. Raises OSError."""

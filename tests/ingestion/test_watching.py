@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from django.core.files.storage import FileSystemStorage
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, InMemoryStorage
 from django.db import OperationalError
 
 from ingestion.models import FeedFile, Patient
@@ -277,6 +278,19 @@ def test_a_file_that_nobody_may_read_is_refused_on_record_and_taken_when_it_can_
     assert watch.look(START + 11) == 1
     assert drain(inbox) == 1
     assert [file.status for file in FeedFile.objects.all()] == ["ingested"]
+
+
+def test_the_inbox_may_lie_in_any_storage_that_django_knows() -> None:
+    bucket = InMemoryStorage()
+    bucket.save("pms/a.csv", ContentFile(f"{HEADER}P1,Emma,Brown,\n".encode()))
+    watch = Watch(Inbox(bucket))
+
+    assert [watch.look(START + after) for after in (0, 2, 4)] == [0, 1, 0]
+    assert drain(Inbox(bucket)) == 1
+    assert Patient.objects.get().last_name == "Brown"
+    bucket.delete("pms/a.csv")
+    bucket.save("pms/a.csv", ContentFile(f"{HEADER}P1,Emma,Green,\n".encode()))
+    assert [watch.look(START + after) for after in (10, 12)] == [0, 1]
 
 
 def test_a_source_with_the_longest_name_there_can_be_is_watched(folder: Path, watch: Watch) -> None:
