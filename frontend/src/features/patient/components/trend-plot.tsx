@@ -59,7 +59,7 @@ function optionsFor(at: HTMLElement, points: Point[], times: Times): uPlot.Optio
     cursor: { drag: { x: false, y: false } },
     scales: { x: { time: true, range: spanOf }, y: { range: heightOf } },
     axes: [
-      { ...axis, values: (_, splits) => labelsOf(splits, times), space: 96 },
+      { ...axis, values: (_, splits) => labelsOf(splits, times), space: 112 },
       { ...axis, size: 56, values: (_, splits) => splits.map((split) => String(split)) },
     ],
     series: [
@@ -89,8 +89,10 @@ function heightOf(_: uPlot, low: number | null, high: number | null): uPlot.Rang
 }
 
 function labelsOf(splits: number[], times: Times): string[] {
-  const isShort = (splits.at(-1) ?? 0) - (splits[0] ?? 0) < 2 * DAY_S;
-  return splits.map((split) => (isShort ? times.dayAndClock(split * 1000) : times.day(split * 1000)));
+  const days = splits.map((split) => times.day(split * 1000));
+  // The same day twice under one axis tells nobody which of the two it was.
+  const isTold = new Set(days).size === days.length;
+  return isTold ? days : splits.map((split) => times.dayAndClock(split * 1000));
 }
 
 /** Pointing down for "less than", up for "more than". */
