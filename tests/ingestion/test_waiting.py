@@ -216,6 +216,17 @@ def test_a_combined_result_is_taken_back_by_a_later_row_without_one() -> None:
     assert books()["balanced"] is True
 
 
+def test_the_time_of_a_result_that_was_taken_back_does_not_count() -> None:
+    deliver(patient("P1"))
+    header = "test_id,patient_id,test_type,test_date,result"
+    earlier = NOON - timedelta(minutes=1)
+    deliver_lines(header, "T1,P1,Sodium,2025-03-20T11:00:00Z,", source="lis", at=earlier)
+    assert last_test("P1") == 1.0
+
+    order("T1", "P1")
+    assert last_test("P1") == 5.0
+
+
 def test_two_patients_under_one_case_number_are_both_on_record() -> None:
     deliver(patient("P1"), patient("P2"))
     deliver(admission("C1", "P1", hours=9), admission("C1", "P2", hours=8))
