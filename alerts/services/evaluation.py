@@ -18,7 +18,7 @@ from django.utils import timezone
 from alerts.choices import AlertStatus, Resolution
 from alerts.conditions import Judgement
 from alerts.models import Alert
-from alerts.queries import Vision, overdue_admissions, vision_at
+from alerts.queries.standing import Vision, overdue_admissions, vision_at
 from ingestion.models import Admission
 from ingestion.services.receiving import note_change
 

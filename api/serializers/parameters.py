@@ -13,7 +13,7 @@ from django.http import QueryDict
 from rest_framework import serializers
 
 from alerts.choices import Standing
-from alerts.queries import Wanted
+from alerts.queries.board import Wanted
 from ingestion.choices import FileStatus
 
 # The key of "no department" where departments are named by their names.

@@ -9,7 +9,8 @@ from typing import Any
 
 from alerts.conditions import Judgement, Limits
 from alerts.models import Alert
-from alerts.queries import Rulebook, Stay, Tally, Vision
+from alerts.queries.board import Stay, Tally
+from alerts.queries.standing import Rulebook, Vision
 from api.serializers.parameters import NO_DEPARTMENT
 from ingestion.models import FeedFile, LabResult, LabTest, Patient, Record
 from ingestion.queries import Doubt, FeedBooks, Freshness

@@ -8,7 +8,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from alerts.queries import Tally, tallies, vision_through
+from alerts.queries.board import Tally, tallies
+from alerts.queries.standing import vision_through
 from api.conditional import moment_now, tagged, unchanged
 from api.serializers import answers, record
 from api.serializers.parameters import BoardQuery, asked, departments_in

@@ -13,15 +13,8 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from alerts.queries import (
-    Vision,
-    discharged_page,
-    open_alerts_of,
-    open_page,
-    stays_of,
-    vision_at,
-    vision_through,
-)
+from alerts.queries.board import discharged_page, open_alerts_of, open_page, stays_of
+from alerts.queries.standing import Vision, vision_at, vision_through
 from api.conditional import moment_now, tagged, unchanged
 from api.pagination import cursor_to, position_at
 from api.serializers import answers, record

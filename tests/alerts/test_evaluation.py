@@ -11,7 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts.models import Alert, AlertRule
-from alerts.queries import open_admissions, overdue_admissions, standing_admissions, vision_at
+from alerts.queries.standing import (
+    open_admissions,
+    overdue_admissions,
+    standing_admissions,
+    vision_at,
+)
 from alerts.services.evaluation import Evaluation, evaluate
 from ingestion.choices import FileStatus
 from ingestion.models import Admission, ChangeCounter, Department, Feed, FeedFile, Patient

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts.management.commands.overdue import as_dict
-from alerts.queries import overdue_admissions, vision_at
+from alerts.queries.standing import overdue_admissions, vision_at
 from ingestion.services.books import books
 from tests.exports import quirks, strategies
 from tests.ingestion.record import ingest_in_this_order, the_record

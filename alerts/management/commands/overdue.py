@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from alerts.queries import Vision, overdue_admissions, vision_at
+from alerts.queries.standing import Vision, overdue_admissions, vision_at
 from ingestion.management.manners import MannerlyCommand
 from ingestion.models import Admission
 

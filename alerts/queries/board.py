@@ -1,183 +1,23 @@
-"""How the open admissions stand to the rule, at any instant.
+"""What the board shows: pages of admissions as they stand, and how many stand how.
 
-Reads only. One definition serves the board, the command line and the evaluation: what is
-kept (`quiet_since`) where it is not later than the instant, else computed from the tests.
+Reads only, through the one definition of alerts.queries.standing.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import (
-    Case,
-    Count,
-    DateTimeField,
-    F,
-    OuterRef,
-    Q,
-    QuerySet,
-    Subquery,
-    Value,
-    When,
-)
-from django.db.models.functions import Greatest
+from django.db.models import Count, F, Q, QuerySet
 
-from alerts.choices import AlertStatus, RuleKind, Standing
-from alerts.conditions import Judgement, Limits, judge
-from alerts.models import Alert, AlertRule
-from ingestion.models import Admission, LabResult, LabTest, Patient
-from ingestion.queries import Freshness, freshness_of_feeds
-
-
-@dataclass(frozen=True)
-class Rulebook:
-    """The rule in force: the default, and the departments' own by their keys."""
-
-    default: AlertRule
-    by_department: Mapping[int, AlertRule]
-
-    def rule_for(self, department: int | None) -> AlertRule:
-        """Give the rule of a department; of none, the default."""
-        return self.by_department.get(department, self.default) if department else self.default
-
-    def limits_for(self, department: int | None) -> Limits:
-        """Give the limits that hold in a department."""
-        rule = self.rule_for(department)
-        return Limits(rule.threshold_hours, rule.second_tier_hours)
-
-    def limits_by_name(self, department: str | None) -> Limits:
-        """Give the limits that hold in a department, by its name."""
-        keys = (
-            key for key, rule in self.by_department.items() if str(rule.department) == department
-        )
-        return self.limits_for(next(keys, None))
-
-
-def rulebook() -> Rulebook:
-    """Read the rule in force. A default rule that was lost is made again: 48 h, then 72 h."""
-    rules = list(AlertRule.objects.filter(kind=RuleKind.NO_NEW_TEST).select_related("department"))
-    default = next((rule for rule in rules if rule.department_id is None), None)
-    return Rulebook(
-        default or AlertRule.objects.get_or_create(kind=RuleKind.NO_NEW_TEST, department=None)[0],
-        {rule.department_id: rule for rule in rules if rule.department_id is not None},
-    )
-
-
-@dataclass(frozen=True)
-class Vision:
-    """What can be told at an instant: the rule in force, and the lab feeds that are not alive."""
-
-    at: datetime
-    rulebook: Rulebook
-    silent: tuple[Freshness, ...]
-
-    @property
-    def is_blind(self) -> bool:
-        """Tell whether an absence of tests means nothing now."""
-        return bool(self.silent)
-
-    @property
-    def cannot_know_since(self) -> datetime | None:
-        """Give the time after which the longest silent lab feed has told nothing."""
-        times = [feed.newest_source_time for feed in self.silent]
-        return min((time for time in times if time), default=None)
-
-    def judge(self, quiet_since: datetime, department: int | None) -> Judgement:
-        """Judge one admission."""
-        return judge(
-            quiet_since,
-            at=self.at,
-            limits=self.rulebook.limits_for(department),
-            is_blind=self.is_blind,
-        )
-
-
-def vision_at(at: datetime) -> Vision:
-    """Look at the rule and at every LIS feed that has ever delivered and is not retired."""
-    return vision_through(freshness_of_feeds(at, system="LIS"), at=at)
-
-
-def vision_through(feeds: Iterable[Freshness], *, at: datetime) -> Vision:
-    """Look through feeds that have been judged already; only those of the LIS can blind."""
-    silent = (one for one in feeds if one.feed.system == "LIS" and not one.is_alive)
-    return Vision(at, rulebook(), tuple(silent))
-
-
-def open_admissions() -> QuerySet[Admission]:
-    """Admissions of known patients without a confirmed release."""
-    return Admission.objects.filter(released_at__isnull=True, patient__isnull=False)
-
-
-def standing_admissions(vision: Vision) -> QuerySet[Admission]:
-    """Open admissions with `quiet`, `last_test` and `due_before`: due if `quiet` is before it."""
-    at = vision.at
-    last_test: Case = Case(
-        When(patient__last_test_at__lte=at, then=F("patient__last_test_at")),
-        When(patient__last_test_at__isnull=True, then=None),
-        default=_last_test_until(at),
-        output_field=DateTimeField(),
-    )
-    return open_admissions().annotate(
-        quiet=Case(
-            When(quiet_since__lte=at, then=F("quiet_since")),
-            default=Greatest("admitted_at", _last_test_until(at)),
-            output_field=DateTimeField(),
-        ),
-        last_test=last_test,
-        due_before=_moment(vision, "threshold_hours"),
-    )
-
-
-def overdue_admissions(vision: Vision) -> QuerySet[Admission]:
-    """Open admissions whose hours without a test exceed their threshold, longest first."""
-    standing: QuerySet[Any] = standing_admissions(vision)
-    return (
-        standing.filter(quiet__lt=F("due_before"))
-        .select_related("patient", "department")
-        .order_by("quiet", "id")
-    )
-
-
-def _moment(vision: Vision, name: str) -> Case:
-    """The instant before which quiet must have begun to be beyond a limit, by department."""
-
-    def before(rule: AlertRule) -> Value:
-        hours = getattr(rule, name)
-        # A rule without a second tier has no such instant: nothing is before it.
-        return Value(None if hours is None else vision.at - timedelta(hours=hours))
-
-    return Case(
-        *(
-            When(department_id=key, then=before(rule))
-            for key, rule in vision.rulebook.by_department.items()
-        ),
-        default=before(vision.rulebook.default),
-        output_field=DateTimeField(),
-    )
-
-
-def _last_test_until(at: datetime) -> Greatest:
-    """The patient's last test as an earlier instant knew it: later tests are ignored."""
-    ordered = LabTest.objects.filter(
-        patient=OuterRef("patient"), is_cancelled=False, ordered_at__lte=at
-    ).order_by("-ordered_at")
-    performed = LabResult.objects.filter(
-        lab_test__patient=OuterRef("patient"),
-        lab_test__is_cancelled=False,
-        is_withdrawn=False,
-        is_taken_back=False,
-        performed_at__lte=at,
-    ).order_by("-performed_at")
-    return Greatest(
-        Subquery(ordered.values("ordered_at")[:1]), Subquery(performed.values("performed_at")[:1])
-    )
-
-
-# --- What the board shows ----------------------------------------------------------------
+from alerts.choices import AlertStatus, Standing
+from alerts.conditions import Judgement, Limits
+from alerts.models import Alert
+from alerts.queries.standing import Vision, instant_beyond, open_admissions, standing_admissions
+from ingestion.models import Admission, LabTest, Patient
 
 # Where a page ends: the last admission's `quiet` (of a discharged one: its release) and key.
 Position = tuple[datetime, int]
@@ -249,7 +89,7 @@ def open_page(vision: Vision, wanted: Wanted, *, after: Position | None, limit: 
     """
     standing: QuerySet[Any] = standing_admissions(vision)
     kept: QuerySet[Any] = open_admissions().annotate(
-        quiet=F("quiet_since"), due_before=_moment(vision, "threshold_hours")
+        quiet=F("quiet_since"), due_before=instant_beyond(vision, "threshold_hours")
     )
     halves = (kept.filter(quiet_since__lte=vision.at), standing.filter(quiet_since__gt=vision.at))
     some, others = (
@@ -304,7 +144,7 @@ def tallies(vision: Vision) -> dict[str | None, Tally]:
     """Count the open admissions by the name of their department, None for those without one."""
     rows = (
         standing_admissions(vision)
-        .annotate(second_before=_moment(vision, "second_tier_hours"))
+        .annotate(second_before=instant_beyond(vision, "second_tier_hours"))
         .values("department__name")
         .annotate(
             open=Count("pk"),

@@ -1,0 +1,1 @@
+"""What can be asked of alerts: how each admission stands, and what the board shows of it."""
