@@ -27,6 +27,7 @@ from django.db.models import (
     TextField,
 )
 from django.db.models.functions import Cast, Coalesce
+from django.utils import timezone
 
 from ingestion.choices import FileStatus, RecordKind, WaitReason
 from ingestion.models import (
@@ -44,7 +45,11 @@ from ingestion.models import (
 )
 
 # A file that was received this long ago and is not done: its source is catching up.
-_CATCHING_UP_AFTER = timedelta(minutes=1)
+_CATCHING_UP_AFTER = timedelta(seconds=15)
+# A file's source time may be this far ahead of the clock; one further ahead is refused.
+FUTURE_TOLERANCE = timedelta(minutes=10)
+# An instant that is no older than this is the present.
+_NOW = timedelta(minutes=1)
 
 FRESH = "fresh"
 CATCHING_UP = "catching_up"
@@ -80,7 +85,10 @@ def freshness_of_feeds(at: datetime, *, system: str | None = None) -> list[Fresh
     """Judge each feed that has ever delivered and is not retired, at an instant."""
     delivered = FeedFile.objects.filter(feed=OuterRef("pk"), status=FileStatus.INGESTED)
     by_time = delivered.order_by("-source_time").values("source_time")
-    newest = by_time.filter(source_time__lte=at)
+    # A source's clock may be ahead, within what ingestion accepts: what it has just sent counts
+    # now. An earlier instant is judged by what had been said until then.
+    is_now = at >= timezone.now() - _NOW
+    newest = by_time.filter(source_time__lte=at + FUTURE_TOLERANCE if is_now else at)
     feeds = (
         # One look into the index for each feed: EXISTS is planned as a scan of every file there is.
         Feed.objects.alias(ever=Subquery(by_time[:1]))

@@ -126,7 +126,7 @@ def overdue_admissions(vision: Vision) -> QuerySet[Admission]:
     return (
         standing.filter(quiet__lt=F("due_before"))
         .select_related("patient", "department")
-        .order_by("quiet", "id")
+        .order_by("quiet", "patient_number", "case_number")
     )
 
 

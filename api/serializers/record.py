@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from alerts.conditions import Judgement, Limits
+from alerts.conditions import Limits
 from alerts.models import Alert
 from alerts.queries.board import Stay, Tally
 from alerts.queries.standing import Rulebook, Vision
@@ -16,18 +16,6 @@ from ingestion.models import FeedFile, LabResult, LabTest, Patient, Record
 from ingestion.queries import Doubt, FeedBooks, Freshness
 
 Json = dict[str, Any]
-
-
-def shown_hours(judgement: Judgement, limits: Limits) -> float:
-    """Hours to one decimal, beyond a limit exactly where the exact hours are.
-
-    48.04 h shown as 48.0 beside "beyond 48 h" would make somebody doubt the one or the other.
-    """
-    shown = round(judgement.hours, 1)
-    for limit in (limits.threshold, limits.second_tier):
-        if limit is not None and shown <= limit < judgement.hours:
-            return limit + 0.1
-    return shown
 
 
 def patient_item(stay: Stay, vision: Vision) -> Json:
@@ -108,7 +96,8 @@ def _standing(stay: Stay, vision: Vision) -> Json:
     state = judgement.standing if judgement else "not_due"
     return {
         "quiet_since": stay.quiet_since,
-        "hours_without_test": shown_hours(judgement, stay.limits) if judgement else None,
+        # Not rounded: 47.96 h must not read as 48 beside a state that says "not due".
+        "hours_without_test": judgement.hours if judgement else None,
         "threshold_hours": stay.limits.threshold,
         "second_tier_hours": stay.limits.second_tier,
         "tier": judgement.tier if judgement else 0,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
+from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -11,6 +13,12 @@ from rest_framework.views import APIView
 
 class Operation(APIView):
     """One operation. Whoever is signed in may ask; nobody else, unless a subclass says so."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Refuse a body too large to be read; unsaid, that would count as an error of ours."""
+        if isinstance(exc, RequestDataTooBig):
+            exc = ParseError("The body is too large.")
+        return super().handle_exception(exc)
 
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any

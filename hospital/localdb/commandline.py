@@ -48,10 +48,10 @@ def bring_services(arguments: list[str]) -> None:
             del os.environ[name]
         os.execv(sys.executable, [sys.executable, *arguments])
     if command not in WITHOUT_TABLES:
-        _bring_tables(data_dir())
+        bring_tables(data_dir())
 
 
-def _bring_tables(folder: Path) -> None:
+def bring_tables(folder: Path) -> None:
     """Migrate our own database where the migrations have changed since it was last done.
 
     A database that somebody else brought is migrated by whoever owns it, when he says so.

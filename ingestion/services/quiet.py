@@ -24,7 +24,7 @@ _LAST_TESTS = """
             WHERE r.lab_test_id = t.id AND NOT r.is_withdrawn AND NOT r.is_taken_back
         )) AS at
         FROM ingestion_labtest t WHERE t.patient_id = touched.id AND NOT t.is_cancelled
-        ORDER BY 2 DESC, t.id DESC LIMIT 1
+        ORDER BY 2 DESC, t.test_id DESC LIMIT 1
     ) AS last ON TRUE
 """
 

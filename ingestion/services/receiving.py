@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import BinaryIO, cast
 
 from django.db import (
@@ -31,6 +31,7 @@ from django.utils import timezone
 from ingestion.choices import FileStatus, RefusalReason
 from ingestion.errors import FileRefused, TimeZoneNotSet
 from ingestion.models import ChangeCounter, FeedFile
+from ingestion.queries import FUTURE_TOLERANCE
 from ingestion.services.loading import MANY_PATIENTS, load
 from ingestion.signals import records_changed
 from ingestion.storage import Inbox, StoredObject
@@ -42,7 +43,6 @@ log = logging.getLogger(__name__)
 # outcome is that of some order of files, whatever the number of workers.
 _BOOKS_LOCK = 0x5649_4749_4C01
 _DRAIN_LOCK = 0x5649_4749_4C02
-_FUTURE_TOLERANCE = timedelta(minutes=10)
 _READ_SIZE = 1 << 20
 # A file on record that could not even be opened: its content, and so its version, is unknown.
 UNREAD = "unread"
@@ -128,7 +128,7 @@ def _ingest_version(stored: StoredObject, version: str, stream: BinaryIO, now: d
     feed_file = _register(stored, version, now)
     if feed_file.status == FileStatus.INGESTED:
         return Receipt(feed_file, was_ingested_before=True)
-    if feed_file.source_time > now + _FUTURE_TOLERANCE:
+    if feed_file.source_time > now + FUTURE_TOLERANCE:
         raise FileRefused(
             RefusalReason.FROM_THE_FUTURE,
             "Its source time lies more than 10 minutes in the future: it would win over every"
@@ -143,6 +143,21 @@ def _ingest_version(stored: StoredObject, version: str, stream: BinaryIO, now: d
             "It was changed while it was read. Its new content counts as a new file.",
         )
     note_change()
+    return _answer(feed_file, version, patients)
+
+
+def _answer(feed_file: FeedFile, content: str, patients: set[uuid.UUID] | None) -> Receipt:
+    """A second notice of the same bytes that changed nothing is answered from the first ledger."""
+    changed = feed_file.created + feed_file.updated + feed_file.superseded + feed_file.waiting
+    if feed_file.version != content and not changed:
+        first = FeedFile.objects.filter(
+            bucket=feed_file.bucket,
+            key=feed_file.key,
+            version=content,
+            status=FileStatus.INGESTED,
+        ).first()
+        if first is not None:
+            return Receipt(first, was_ingested_before=True, patients=patients)
     return Receipt(feed_file, patients=patients)
 
 
@@ -182,25 +197,19 @@ def _register(stored: StoredObject, version: str, now: datetime) -> FeedFile:
 
 
 def _version_of(stored: StoredObject, content: str) -> str:
-    """Name an object's version by its content, and by its time where it has come back.
+    """Name the version of an object without a stamp: its content, and its time where that differs.
 
-    The same bytes under the same name are a new object once others came in between; a second
-    notice of them is answered from what was made of the first.
+    The same bytes under the same name with another time state everything anew as of that time.
+    Whether others came in between must not decide it: those may arrive later than this notice.
     """
-    same_name = FeedFile.objects.filter(
-        bucket=stored.bucket, key=stored.key, status=FileStatus.INGESTED
+    same_content = FeedFile.objects.filter(
+        bucket=stored.bucket, key=stored.key, version__startswith=content
     )
-    same_content = same_name.filter(version__startswith=content)
-    before = same_content.order_by("-source_time").first()
-    if before is None or before.source_time > stored.last_modified:
-        return content
-    if before.source_time == stored.last_modified:
-        return before.version
-    others = same_name.exclude(version__startswith=content)
-    came_between = others.filter(
-        source_time__gt=before.source_time, source_time__lt=stored.last_modified
-    ).exists()
-    return f"{content}@{stored.last_modified.isoformat()}" if came_between else content
+    same_time = same_content.filter(source_time=stored.last_modified).first()
+    if same_time is not None:
+        return same_time.version
+    is_known = content != UNREAD and same_content.exists()
+    return f"{content}@{stored.last_modified.isoformat()}" if is_known else content
 
 
 def _has_been_superseded(feed_file: FeedFile, content: str) -> bool:

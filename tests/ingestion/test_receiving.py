@@ -287,11 +287,17 @@ def test_a_second_notice_is_answered_from_the_ledger_and_changes_nothing() -> No
 
 
 @at_noon
-def test_the_same_bytes_touched_with_nothing_in_between_are_no_new_file() -> None:
-    ingest(stored(people("P1,Emma,Brown,"), at=minutes(-9)))
+def test_the_same_bytes_with_a_later_time_state_everything_anew_as_of_then() -> None:
+    old, new = people("P1,Emma,Brown,"), people("P1,Emma,Green,")
+    ingest(stored(old, at=minutes(-9)))
 
-    assert ingest(stored(people("P1,Emma,Brown,"), at=minutes(-1))).status == "already ingested"
-    assert FeedFile.objects.count() == 1
+    again = ingest(stored(old, at=minutes(-1)))
+    # What comes between the two comes last: had the second been a mere notice, this would win.
+    late = ingest(stored(new, at=minutes(-5)))
+
+    assert again.status == "already ingested"
+    assert late.file.superseded == 1
+    assert Patient.objects.get().last_name == "Brown"
 
 
 @at_noon

@@ -24,9 +24,9 @@ Files and names
     named twice, one is an unknown column.
  4. A BOM says more than a declared encoding. A declared encoding counts for the feed that declared
     it: a file that read so belongs to that feed's layout is read so.
- 5. Two notices of one (bucket, key, version) are one file, also with another last-modified time;
-    unless another version of the key lies between them: then the content that came back is a file
-    of its own, as section 5's last sentence asks.
+ 5. Two notices of one (bucket, key, version) are one file; of an object without a stamp only with
+    the same last-modified time. With another the content has come back, as section 5's last
+    sentence asks: whether something lay between the two must not depend on what has arrived.
  6. The bucket settles the last tie (same key, times and version in two buckets).
 
 Rows

@@ -294,18 +294,13 @@ def _books(files: list[FileReading], record: _Record) -> dict[str, Any]:
 
 
 def _distinct(objects: Iterable[ExportObject]) -> list[ExportObject]:
-    """Drop second notices; content that comes back after another version is a new statement."""
-    by_key: dict[tuple[str, str], list[ExportObject]] = defaultdict(list)
-    for each in objects:
-        by_key[each.bucket, each.key].append(each)
-    distinct = []
-    for versions in by_key.values():
-        previous = None
-        for each in sorted(versions, key=lambda x: (x.last_modified, x.version, x.received_at)):
-            if each.version != previous:
-                distinct.append(each)
-            previous = each.version
-    return distinct
+    """Drop second notices; the same content as of another time is a new statement."""
+    return list(
+        {
+            (each.bucket, each.key, each.version, each.source_time): each
+            for each in sorted(objects, key=lambda x: x.received_at, reverse=True)
+        }.values()
+    )
 
 
 def _rank(each: ExportObject, line: int) -> Rank:

@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from hospital import localdb
 from hospital.demo import make_demo_rule, make_demo_users
+from hospital.localdb.commandline import bring_tables
 from hospital.stage import MANAGE, CannotRun, Stage
 from hospital.supervisor import Supervisor
 from ingestion.models import FeedFile
@@ -59,7 +61,7 @@ class Command(BaseCommand):
         try:
             if has_local:
                 self._start_services(stage)
-            sign_ins = self._prepare(stage, supervisor)
+            sign_ins = self._prepare(stage, supervisor, has_local=has_local)
             self._say("Web server, worker, beat, watcher …")
             supervisor.start()
             self._wait_for_web(stage, supervisor)
@@ -85,10 +87,13 @@ class Command(BaseCommand):
                 os.environ.pop(name, None)
             os.execv(sys.executable, [sys.executable, str(MANAGE), "run"])
 
-    def _prepare(self, stage: Stage, supervisor: Supervisor) -> dict[str, str]:
+    def _prepare(self, stage: Stage, supervisor: Supervisor, *, has_local: bool) -> dict[str, str]:
         """Tables, pages, users; returns the demo's sign-ins."""
         self._say("Tables …")
-        call_command("migrate", interactive=False, verbosity=0)
+        if has_local:
+            bring_tables(stage.data_dir)
+        else:
+            call_command("migrate", interactive=False, verbosity=0)
         stage.require_own_kind(has_files=FeedFile.objects.exists())
         self._heed(supervisor)
         self._collect_static()
@@ -124,6 +129,7 @@ class Command(BaseCommand):
         if not sys.stdin.isatty():
             self._say(
                 "Nobody can sign in yet. This makes the first user: "
+                f"HOSPITAL_DATA_DIR={shlex.quote(str(settings.DATA_DIR))} "
                 ".venv/bin/python manage.py createsuperuser"
             )
             return

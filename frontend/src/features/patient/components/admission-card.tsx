@@ -27,10 +27,13 @@ export function AdmissionCard({ admission, lastTest, feeds, now }: Props) {
         </h3>
         {admission.is_open ? (
           <div className={classes.state}>
-            <bdi dir="ltr" className={classes.hours}>
-              {look === 'unknown' && '≤ '}
-              {Math.floor(Math.max(0, hours))} <small>{t('board.hoursShort')}</small>
-            </bdi>
+            <span className={classes.hours}>
+              <bdi dir="ltr">
+                {look === 'unknown' && '≤ '}
+                {Math.floor(Math.max(0, hours))}
+              </bdi>{' '}
+              <small>{t('board.hoursShort')}</small>
+            </span>
             <ScaleBar
               hours={hours}
               first={admission.threshold_hours}
