@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 from typing import Any, cast
 
 from django import forms
@@ -39,18 +40,35 @@ _BOOKKEEPING = ("statements",)
 
 
 class IsOpen(admin.SimpleListFilter):
-    """Keeps the rows that are still work, or those that are done. `done` names the time of it."""
+    """Keeps the rows that are still work, or those that are done. `done` names the time of it.
+
+    `first` is what a list shows unasked: a work list must not bury its work under what is done.
+    """
 
     done = ""
     words = ("Still open", "Done")
+    first = "open"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer both."""
-        return [("open", self.words[0]), ("done", self.words[1])]
+        """Offer both, and all."""
+        return [("open", self.words[0]), ("done", self.words[1]), ("all", "All")]
+
+    def value(self) -> str:
+        """Give what was asked for, else what comes first."""
+        return super().value() or self.first
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Offer no nameless "all" beside our own."""
+        for value, title in self.lookup_choices:
+            yield {
+                "selected": self.value() == str(value),
+                "query_string": changelist.get_query_string({self.parameter_name: value}),
+                "display": title,
+            }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Filter by whether the time is there."""
-        if self.value() is None:
+        if self.value() == "all":
             return queryset
         return queryset.filter(**{f"{self.done}__isnull": self.value() == "open"})
 
@@ -80,6 +98,7 @@ class HasParent(IsOpen):
     parameter_name = "patient_known"
     done = "patient"
     words = ("Waits for its patient", "Patient known")
+    first = "all"
 
 
 class HasTest(IsOpen):
@@ -89,6 +108,7 @@ class HasTest(IsOpen):
     parameter_name = "test_known"
     done = "lab_test"
     words = ("Waits for its test", "Test known")
+    first = "all"
 
 
 class FeedForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -120,6 +120,7 @@ def test_a_rejected_row_shows_its_line_its_reason_and_its_text(operator: Client)
 
 
 def test_rejected_rows_can_be_narrowed_to_those_not_settled(operator: Client) -> None:
+    assert "1 rejected row" in page(operator, "/admin/ingestion/rejectedrow/")
     assert "1 rejected row" in page(operator, "/admin/ingestion/rejectedrow/?settled=open")
     assert "0 rejected rows" in page(operator, "/admin/ingestion/rejectedrow/?settled=done")
 
