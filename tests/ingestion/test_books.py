@@ -88,6 +88,12 @@ PLANTED = {
         WaitingRow.objects.filter(kind="lab_test").delete(),
         LabTest.objects.get(test_id="T9").delete(),
     ),
+    "an admission that waits is gone, and its line still waits": lambda: Admission.objects.get(
+        case_number="C9"
+    ).delete(),
+    "a line that waits was called applied": count(
+        "UPDATE ingestion_waitingrow SET applied_at = now() WHERE kind = 'admission'"
+    ),
     "a patient was begun elsewhere": elsewhere(
         "ingestion_patient", "created_in_id", of="patient_id = 'P1'"
     ),
