@@ -6,7 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,28 @@ START = time.time() + 60
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "pms").mkdir()
     return tmp_path
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that others may enter too: pytest's own are closed to them."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        (Path(name) / "pms").mkdir(mode=0o755)
+        yield Path(name)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """For root no file is unreadable, so root becomes somebody else for a while."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
 
 
 @pytest.fixture
@@ -89,7 +114,7 @@ def test_hidden_and_unfinished_files_are_left_alone_until_they_get_their_name(
     assert keys() == ["pms/b.csv"]
 
 
-def test_a_file_overwritten_in_place_is_taken_again_and_a_touched_one_is_not(
+def test_a_file_overwritten_in_place_is_taken_again_and_one_copied_in_again_counts_as_of_then(
     folder: Path, watch: Watch, inbox: Inbox
 ) -> None:
     path = put(folder / "pms" / "a.csv")
@@ -104,8 +129,26 @@ def test_a_file_overwritten_in_place_is_taken_again_and_a_touched_one_is_not(
     assert Patient.objects.get().last_name == "Green"
 
     os.utime(path, (START - 5, START - 5))
+    assert [watch.look(START + after) for after in (20, 22.1, 25)] == [0, 1, 0]
+    drain(inbox)
+    assert list(FeedFile.objects.order_by("pk").values_list("created", "updated", "unchanged")) == [
+        (1, 0, 0),
+        (0, 1, 0),
+        (0, 0, 1),
+    ]
+
+
+def test_a_stamped_file_that_was_touched_is_not_taken_again(
+    folder: Path, watch: Watch, inbox: Inbox
+) -> None:
+    path = put(folder / "pms" / "a-2025-03-20T05-20-00Z.csv")
+    watch.look(START)
+    watch.look(START + 2)
+    drain(inbox)
+    os.utime(path, (START - 5, START - 5))
+
     assert [watch.look(START + after) for after in (20, 22.1, 25)] == [0, 0, 0]
-    assert FeedFile.objects.count() == 2
+    assert FeedFile.objects.count() == 1
 
 
 def test_what_vanishes_before_it_was_taken_is_forgotten(folder: Path, watch: Watch) -> None:
@@ -257,17 +300,14 @@ def test_pipes_folders_and_links_to_nowhere_are_no_files(folder: Path, watch: Wa
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_file_that_nobody_may_read_is_refused_on_record_and_taken_when_it_can_be(
-    watch: Watch, inbox: Inbox, folder: Path
+    open_folder: Path,
 ) -> None:
-    for each in (folder, *folder.parents[:2]):
-        each.chmod(0o755)
-    path = put(folder / "pms" / "a.csv")
+    inbox = Inbox(FileSystemStorage(location=str(open_folder)))
+    watch = Watch(inbox)
+    path = put(open_folder / "pms" / "a.csv")
     path.chmod(0)
-    os.seteuid(65534)
-    try:
+    with as_nobody():
         looks = [watch.look(START + after) for after in (0, 2, 5, 8)]
-    finally:
-        os.seteuid(0)
 
     assert looks == [0, 0, 0, 0]
     refused = FeedFile.objects.get()
