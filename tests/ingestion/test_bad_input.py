@@ -11,7 +11,6 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +23,7 @@ from ingestion.services.books import books, unbalanced_files
 from ingestion.services.receiving import Receipt, ingest
 from ingestion.storage import StoredObject
 from tests.deliveries import NOON
+from tests.ingestion.strangers import a_folder_for_all, as_nobody
 from tests.ingestion.terminal import PROJECT, environment, run
 
 pytestmark = pytest.mark.usefixtures("at_noon")
@@ -381,23 +381,10 @@ def test_a_pipe_in_a_folder_is_told_of_and_not_waited_for(tmp_path: Path) -> Non
     assert done.err == f"{tmp_path}/pipe.csv: Not a regular file\n"
 
 
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Root may read everything; nobody may not."""
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 @pytest.fixture
 def for_all() -> Iterator[Path]:
-    """A folder that every user may enter."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    with a_folder_for_all() as folder:
+        yield folder
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

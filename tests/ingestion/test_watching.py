@@ -6,10 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +19,7 @@ from ingestion.models import FeedFile, Patient
 from ingestion.services.receiving import drain
 from ingestion.services.watching import Lookout, Watch
 from ingestion.storage import Inbox
+from tests.ingestion.strangers import a_folder_for_all, as_nobody
 from tests.ingestion.terminal import PROJECT, environment
 
 pytestmark = pytest.mark.django_db
@@ -38,24 +37,9 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that others may enter too: pytest's own are closed to them."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        (Path(name) / "pms").mkdir(mode=0o755)
-        yield Path(name)
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """For root no file is unreadable, so root becomes somebody else for a while."""
-    is_root = os.geteuid() == 0
-    if is_root:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        if is_root:
-            os.seteuid(0)
+    with a_folder_for_all() as folder:
+        (folder / "pms").mkdir(mode=0o755)
+        yield folder
 
 
 @pytest.fixture
