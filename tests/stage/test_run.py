@@ -76,7 +76,7 @@ def refusal(data: Path, **more: str) -> str:
     return run.said
 
 
-def books(data: Path) -> dict[str, int]:
+def books(data: Path) -> dict[str, Any]:
     said = subprocess.check_output(
         [sys.executable, str(PROJECT / "manage.py"), "books", "--json"], env=environment(data)
     )
