@@ -11,10 +11,13 @@ from pathlib import Path
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
 
 # In this order: the checks are installed beside the application, so they are held to its versions.
-for name in ("run", "embedded", "dev"):
+for name in ("run", "embedded", "dev", "bench"):
     command = [sys.executable, "-m", "uv", "pip", "compile", f"{name}.in", "-o", f"{name}.txt"]
     # No index is named in the files: which one is asked is the business of whoever installs.
     command += ["--universal", "--python-version", "3.11", "--generate-hashes", "-q"]
     command += ["--no-emit-index-url", "--no-annotate", "--no-header"]
+    # With its extras: pip refuses a package that another one wants with an extra, where the lock
+    # names it without, as soon as a newer version is out.
+    command += ["--no-strip-extras"]
     command += ["--cache-dir", str(REQUIREMENTS.parent / ".cache" / "uv")]
     subprocess.run([*command, *sys.argv[1:]], cwd=REQUIREMENTS, check=True)
