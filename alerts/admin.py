@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from alerts.models import Alert, AlertRule
-from ingestion.services.receiving import note_change
+from ingestion.services.changes import note_change
 from ops.readonly import ReadOnlyAdmin
 
 

@@ -11,6 +11,7 @@ import zoneinfo
 from pathlib import Path
 
 import environ
+import pghistory
 from csp.constants import NONCE
 from django.core.exceptions import ImproperlyConfigured
 
@@ -128,6 +129,8 @@ INSTALLED_APPS = [
     "axes",
     "csp",
     "django_structlog",
+    "pgtrigger",
+    "pghistory",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -335,6 +338,16 @@ USE_I18N = True
 USE_TZ = True
 # Pages of operators show the hospital's wall clock; the database keeps UTC.
 TIME_ZONE = HOSPITAL_TIME_ZONE or "UTC"
+
+# --- History -----------------------------------------------------------------------------
+
+# What a row was before is put aside by triggers (ops/models.py) and never changed. It points at its
+# row alone: one more index or check would be paid for each row of a bulk load.
+PGHISTORY_BASE_MODEL = "ops.models.Before"
+PGHISTORY_APPEND_ONLY = True
+PGHISTORY_INSTALL_CONTEXT_FUNC_ON_MIGRATE = True
+PGHISTORY_OBJ_FIELD = pghistory.ObjForeignKey(related_name="earlier", db_index=True)
+PGHISTORY_FOREIGN_KEY_FIELD = pghistory.ForeignKey(db_constraint=False, db_index=False)
 
 # --- The API -----------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ from ingestion.models import (
     WaitingRow,
 )
 from ingestion.models.feeds import LEDGER_COLUMNS
-from ingestion.services.receiving import note_change
+from ingestion.services.changes import note_change
 from ops.admin_site import OperatorAdminSite, Page
 from ops.readonly import ReadOnlyAdmin
 

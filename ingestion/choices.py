@@ -76,6 +76,30 @@ class FileStatus(TextChoices):
     REFUSED = "refused", "Refused"
 
 
+class FoundBy(TextChoices):
+    """What told of a file first."""
+
+    LOOKOUT = "lookout", "The lookout over the inbox folder"
+    NOTICE = "notice", "A notice of the storage"
+    SWEEP = "sweep", "The sweep, of which no notice told"
+    COMMAND = "command", "The command line"
+
+
+class Settlement(TextChoices):
+    """How a rejected row left the work list."""
+
+    OVERTAKEN = "overtaken", "A later version of its record was applied"
+    DISMISSED = "dismissed", "An operator dismissed it"
+    REPLAYED = "replayed", "Its file was read again"
+
+
+class ConflictKind(TextChoices):
+    """Which identifier several patients' records bear."""
+
+    TEST_ID = "test_id", "Test number"
+    CASE_NUMBER = "case_number", "Case number"
+
+
 class RowOutcome(TextChoices):
     """The ledger's columns, in the contract's order: a combined row counts under the first that
     fits.

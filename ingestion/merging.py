@@ -31,6 +31,11 @@ class Version(NamedTuple):
         """Make a version, exact to the microsecond (a float would lose some)."""
         return cls((source_time - _EPOCH) // timedelta(microseconds=1), file, line)
 
+    @property
+    def at(self) -> datetime:
+        """The source time."""
+        return _EPOCH + timedelta(microseconds=self.source_time)
+
 
 class Timeline:
     """The order of versions: source time, then the file's rank, then the line.

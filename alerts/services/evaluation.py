@@ -20,7 +20,7 @@ from alerts.conditions import Judgement
 from alerts.models import Alert
 from alerts.queries.standing import Vision, overdue_admissions, vision_at
 from ingestion.models import Admission
-from ingestion.services.receiving import note_change
+from ingestion.services.changes import note_change
 
 # Two evaluations at once would each judge half of the other's work.
 _EVALUATION_LOCK = 0x5649_4749_4C03

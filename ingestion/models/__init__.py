@@ -1,5 +1,6 @@
 """What ingestion stores: the clinical record, and the books of the files that it came from."""
 
+from ingestion.models.conflicts import ConflictDecision
 from ingestion.models.feeds import (
     ChangeCounter,
     ColumnSet,
@@ -7,6 +8,8 @@ from ingestion.models.feeds import (
     Feed,
     FeedFile,
     Flaw,
+    LateVersion,
+    Reading,
     RejectedRow,
     RejectedSubject,
     WaitingRow,
@@ -17,6 +20,7 @@ __all__ = [
     "Admission",
     "ChangeCounter",
     "ColumnSet",
+    "ConflictDecision",
     "Department",
     "Drift",
     "Feed",
@@ -24,7 +28,9 @@ __all__ = [
     "Flaw",
     "LabResult",
     "LabTest",
+    "LateVersion",
     "Patient",
+    "Reading",
     "Record",
     "RejectedRow",
     "RejectedSubject",

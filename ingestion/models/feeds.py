@@ -1,6 +1,7 @@
 """The books: which files came, what became of each of their rows.
 
-Knows feeds, files with their ledgers, and the rows and values that could not be trusted.
+Knows feeds, files with the ledgers of their readings, and the rows and values that could not be
+trusted.
 Must not know what a patient is. Written by ingestion.services alone; an operator may edit
 what a Feed declares about itself.
 """
@@ -15,15 +16,30 @@ from django.db.models.functions import MD5
 from ingestion.choices import (
     FileStatus,
     FlawReason,
+    FoundBy,
     RecordKind,
     RefusalReason,
     RejectReason,
+    RowOutcome,
+    Settlement,
     WaitReason,
 )
+from ingestion.models.fields import LinesField
+from ops.models import remembers
 
 LEDGER_COLUMNS = ("created", "updated", "unchanged", "superseded", "waiting", "rejected")
 
 
+def _balances() -> Q:
+    """Rows are the sum of the other columns."""
+    total = F(LEDGER_COLUMNS[0])
+    for name in LEDGER_COLUMNS[1:]:
+        total = total + F(name)  # type: ignore[assignment]
+    return Q(rows=total)
+
+
+# What a feed declared before it was changed: an earlier moment is judged by what held then.
+@remembers("FeedBefore", fields=["interval_minutes", "retired_at", "encoding", "is_day_first"])
 class Feed(models.Model):
     """One supplier's stream of files: a source together with a layout.
 
@@ -89,16 +105,36 @@ class ColumnSet(models.Model):
 
 
 class FeedFile(models.Model):
-    """One object version received, with the ledger of its rows.
+    """One object version received, with the ledger of its latest reading.
 
     Received, then ingested with a balanced ledger or refused with its reason; there is no
-    fourth state. Object names are the hospital's and are kept as they are.
+    fourth state. Object names are the hospital's and are kept as they are. A worker claims a file
+    by a lock of its session: the claim ends with the worker.
     """
 
     bucket = models.CharField(max_length=255)
     key = models.TextField()
     version = models.CharField(
         max_length=1100, help_text="Version id, ETag or SHA-256 of the content."
+    )
+    content = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="SHA-256 of what was read.",
+    )
+    found_by = models.CharField(
+        max_length=16,
+        choices=FoundBy.choices,
+        default=FoundBy.COMMAND,
+        db_default=FoundBy.COMMAND,
+        help_text="What told of it first.",
+    )
+    reading = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Number of the reading whose ledger this is. 0: not read yet.",
     )
     source = models.CharField(max_length=255)
     feed = models.ForeignKey(
@@ -135,17 +171,7 @@ class FeedFile(models.Model):
             models.UniqueConstraint(
                 fields=["bucket", "key", "version"], name="one_file_per_object_version"
             ),
-            models.CheckConstraint(
-                name="ledger_balances",
-                condition=Q(
-                    rows=F("created")
-                    + F("updated")
-                    + F("unchanged")
-                    + F("superseded")
-                    + F("waiting")
-                    + F("rejected")
-                ),
-            ),
+            models.CheckConstraint(name="ledger_balances", condition=_balances()),
             models.CheckConstraint(
                 name="only_ingested_files_have_rows",
                 condition=Q(status=FileStatus.INGESTED) | Q(rows=0, flaws=0),
@@ -173,6 +199,8 @@ class FeedFile(models.Model):
             ),
             models.Index(fields=["status", "-received_at"], name="files_by_status"),
             models.Index(fields=["version"], name="files_by_content"),
+            models.Index(fields=["content"], name="files_by_digest"),
+            models.Index(fields=["finished_at"], name="files_by_end"),
         ]
         ordering = ["-received_at", "-id"]
 
@@ -185,24 +213,130 @@ class FeedFile(models.Model):
         return {"rows": self.rows, **{name: getattr(self, name) for name in LEDGER_COLUMNS}}
 
 
+class Reading(models.Model):
+    """One attempt to take in a file, the first or a replay, with the ledger of its rows.
+
+    A file's own ledger is that of its latest reading that ended as ingested; a replay that is
+    refused leaves it as it was. `lines_*` say of each line in which column it is: together they
+    are every row of the file, and no line is in two. They are NULL for readings from before they
+    were kept. `asked_by` and `why` are those of the operator who asked for a replay.
+    """
+
+    feed_file = models.ForeignKey(FeedFile, on_delete=models.PROTECT, related_name="readings")
+    number = models.PositiveSmallIntegerField()
+    status = models.CharField(max_length=16, choices=FileStatus.choices)
+    refusal = models.CharField(max_length=32, blank=True, default="", choices=RefusalReason.choices)
+    reason = models.TextField(blank=True, default="")
+    asked_by = models.CharField(max_length=150, blank=True, default="")
+    why = models.TextField(blank=True, default="")
+    finished_at = models.DateTimeField()
+    rows = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    superseded = models.PositiveIntegerField(default=0)
+    waiting = models.PositiveIntegerField(default=0)
+    rejected = models.PositiveIntegerField(default=0)
+    flaws = models.PositiveIntegerField(default=0)
+    lines_created = LinesField(null=True)
+    lines_updated = LinesField(null=True)
+    lines_unchanged = LinesField(null=True)
+    lines_superseded = LinesField(null=True)
+    lines_waiting = LinesField(null=True)
+    lines_rejected = LinesField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["feed_file", "number"], name="readings_are_numbered"),
+            models.CheckConstraint(name="ledger_of_reading_balances", condition=_balances()),
+            models.CheckConstraint(
+                name="a_reading_ends",
+                condition=Q(status=FileStatus.INGESTED, refusal="")
+                | Q(status=FileStatus.REFUSED, rows=0, flaws=0) & ~Q(refusal="") & ~Q(reason=""),
+            ),
+        ]
+        indexes = [models.Index(fields=["finished_at"], name="readings_by_end")]
+        ordering = ["-feed_file_id", "-number"]
+
+    def __str__(self) -> str:
+        return f"reading {self.number} of {self.feed_file}"
+
+    @property
+    def ledger(self) -> dict[str, int]:
+        """Rows and the columns that they add up from."""
+        return {"rows": self.rows, **{name: getattr(self, name) for name in LEDGER_COLUMNS}}
+
+
+class LateVersion(models.Model):
+    """A version that came when the record already held a later one of all that it states.
+
+    It changed nothing but is on record: the history of a record is what it held, and this. Holds
+    the personal data that the line stated. `known_at`: when it became known here.
+    """
+
+    kind = models.CharField(max_length=16, choices=RecordKind.choices)
+    identity = ArrayField(models.TextField())
+    # As with records: not checked row by row in a bulk load. `manage.py books` does.
+    feed_file = models.ForeignKey(
+        FeedFile, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    line = models.PositiveIntegerField()
+    column_set = models.ForeignKey(
+        ColumnSet,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+    outcome = models.CharField(max_length=16, choices=RowOutcome.choices)
+    stated = models.JSONField(help_text="The attributes and what the line said they were.")
+    known_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["kind", "identity"], name="late_versions_of_record"),
+            models.Index(fields=["feed_file", "line"], name="late_versions_of_file"),
+        ]
+        ordering = ["known_at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind}, late, line {self.line}"
+
+
+# What a row was before an operator or a later version settled it.
+@remembers("RejectedRowBefore", fields=["settled_at", "settlement", "settled_by", "settled_why"])
 class RejectedRow(models.Model):
     """A line that cannot be trusted, as it came. The raw text may hold personal data.
 
-    Settled once a later version of the same record has been applied, or an operator
-    dismisses it; it stays in its file's ledger for ever.
+    Settled once a later version of the same record has been applied, an operator dismisses it with
+    a reason, or its file is replayed: then the new reading speaks. It stays in the ledger of its
+    reading for ever.
     """
 
     feed_file = models.ForeignKey(FeedFile, on_delete=models.PROTECT, related_name="rejected_rows")
+    reading = models.PositiveSmallIntegerField(default=1, db_default=1)
     line = models.PositiveIntegerField()
     raw = models.TextField()
     reason = models.CharField(max_length=32, choices=RejectReason.choices)
     column = models.TextField(blank=True, default="")
     department = models.TextField(blank=True, default="", help_text="Where the row itself tells.")
     settled_at = models.DateTimeField(null=True, blank=True)
+    settlement = models.CharField(
+        max_length=16, blank=True, default="", db_default="", choices=Settlement.choices
+    )
+    settled_by = models.CharField(max_length=150, blank=True, default="", db_default="")
+    settled_why = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["feed_file", "line"], name="a_line_is_rejected_once")
+            models.UniqueConstraint(
+                fields=["feed_file", "reading", "line"], name="a_line_is_rejected_once_a_reading"
+            ),
+            models.CheckConstraint(
+                name="a_dismissal_says_who_and_why",
+                condition=~Q(settlement=Settlement.DISMISSED)
+                | ~Q(settled_by="") & ~Q(settled_why="") & Q(settled_at__isnull=False),
+            ),
         ]
         indexes = [
             models.Index(
@@ -243,6 +377,7 @@ class Flaw(models.Model):
     """A value that could not be trusted, in a row that was applied without it."""
 
     feed_file = models.ForeignKey(FeedFile, on_delete=models.PROTECT, related_name="flaw_rows")
+    reading = models.PositiveSmallIntegerField(default=1, db_default=1)
     line = models.PositiveIntegerField()
     column = models.TextField()
     reason = models.CharField(max_length=32, choices=FlawReason.choices)
@@ -263,6 +398,7 @@ class WaitingRow(models.Model):
     """
 
     feed_file = models.ForeignKey(FeedFile, on_delete=models.PROTECT, related_name="waiting_rows")
+    reading = models.PositiveSmallIntegerField(default=1, db_default=1)
     line = models.PositiveIntegerField()
     kind = models.CharField(max_length=16, choices=RecordKind.choices)
     identity = ArrayField(models.TextField())
@@ -272,7 +408,9 @@ class WaitingRow(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["feed_file", "line"], name="a_line_waits_once")
+            models.UniqueConstraint(
+                fields=["feed_file", "reading", "line"], name="a_line_waits_once_a_reading"
+            )
         ]
         indexes = [
             models.Index(

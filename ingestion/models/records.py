@@ -1,5 +1,8 @@
 """The clinical record: one row per identity, each attribute from the latest version that states it.
 
+Every version is on record: the row is the latest, and what it was before each change is put aside.
+What is derived is not: it follows from the rest.
+
 Waiting records are rows of the same tables without their parent's key, so that what arrives
 first and what arrives last are merged alike. Written by ingestion.services.records alone.
 """
@@ -8,12 +11,14 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import MD5
 
 from ingestion.choices import WaitReason
 from ingestion.models.feeds import FeedFile
+from ops.models import remembers
 
 
 class NumericField(models.DecimalField):  # type: ignore[type-arg]
@@ -54,7 +59,9 @@ class Record(models.Model):
 
     `statements` maps each column set in which this record was ever stated to the newest
     version that stated it: {column set: [source time in µs, feed file, line]}. From it follows,
-    attribute by attribute, which version wins, whatever the order of arrival.
+    attribute by attribute, which version wins, whatever the order of arrival. `said_at` is the
+    source time of the latest of them; `known_at` is when the row became what it is, here, and
+    never goes back.
     """
 
     extra = models.JSONField(default=dict)
@@ -65,6 +72,8 @@ class Record(models.Model):
         FeedFile, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )
     said_line = models.PositiveIntegerField()
+    said_at = models.DateTimeField(null=True)
+    known_at = models.DateTimeField(null=True)
     created_in = models.ForeignKey(
         FeedFile, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )
@@ -74,6 +83,7 @@ class Record(models.Model):
         abstract = True
 
 
+@remembers("PatientBefore", exclude=["last_test_at", "last_test_name"])
 class Patient(Record):
     """One person, by the PMS's patient_id. Holds name, birth date and other personal data.
 
@@ -93,6 +103,9 @@ class Patient(Record):
     last_test_at = models.DateTimeField(null=True)
     last_test_name = models.TextField(null=True)
 
+    class Meta:
+        indexes = [BrinIndex(fields=["known_at"], name="patients_by_known")]
+
     def __str__(self) -> str:
         return self.patient_id
 
@@ -102,6 +115,7 @@ class Patient(Record):
         return ", ".join(filter(None, (self.last_name, self.first_name))) or self.patient_id
 
 
+@remembers("AdmissionBefore", exclude=["quiet_since"])
 class Admission(Record):
     """One stay, by (case number, patient). Without `patient` it waits for the patient's row.
 
@@ -159,12 +173,14 @@ class Admission(Record):
                 name="admissions_awaiting_patient",
                 condition=Q(patient__isnull=True),
             ),
+            BrinIndex(fields=["known_at"], name="admissions_by_known"),
         ]
 
     def __str__(self) -> str:
         return self.case_number
 
 
+@remembers("LabTestBefore")
 class LabTest(Record):
     """One order, by (test_id, patient). Without `patient` it waits for the patient's row."""
 
@@ -194,12 +210,14 @@ class LabTest(Record):
                 name="tests_awaiting_patient",
                 condition=Q(patient__isnull=True),
             ),
+            BrinIndex(fields=["known_at"], name="tests_by_known"),
         ]
 
     def __str__(self) -> str:
         return self.test_id
 
 
+@remembers("LabResultBefore")
 class LabResult(Record):
     """One result, by result_id; that of a combined row has none and is identified by its test.
 
@@ -257,6 +275,7 @@ class LabResult(Record):
         indexes = [
             models.Index(fields=["test_id"], name="results_by_test_id"),
             models.Index(fields=["lab_test", "-performed_at"], name="results_of_test"),
+            BrinIndex(fields=["known_at"], name="results_by_known"),
         ]
 
     def __str__(self) -> str:

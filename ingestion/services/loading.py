@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db import connection
 
 from ingestion.choices import FileStatus, RecordKind, RowOutcome
 from ingestion.csvrows import BadRow, CsvReading, Row, open_rows
@@ -24,10 +26,13 @@ from ingestion.models import (
     Feed,
     FeedFile,
     Flaw,
+    Reading,
     RejectedRow,
     RejectedSubject,
     WaitingRow,
 )
+from ingestion.models.feeds import LEDGER_COLUMNS
+from ingestion.models.fields import Lines
 from ingestion.services.quiet import recompute_quiet
 from ingestion.services.records import Block, Merger
 from ingestion.services.tables import copy_rows
@@ -69,24 +74,58 @@ def open_reading(stream: BinaryIO, *, source: str) -> tuple[CsvReading, Mapping,
     raise refusal
 
 
-def load(feed_file: FeedFile, stream: BinaryIO, *, now: datetime) -> set[uuid.UUID] | None:
-    """Apply every row of `stream` and close the file's ledger. Call inside a transaction.
+class Load:
+    """One file as it was read, before anything of it is applied."""
 
-    Returns the patients touched, or None where they are too many to name. Raises FileRefused.
-    """
-    reading, mapping, feed = open_reading(stream, source=feed_file.source)
-    feed_file.feed = feed
-    loader = _Loader(feed_file, mapping, now=now)
-    for rows in _blocks(reading.rows):
-        loader.take(rows)
-    loader.settle_quiet()
-    loader.report_drift(mapping)
-    feed_file.is_possibly_cut = reading.possibly_cut
-    feed_file.status = FileStatus.INGESTED
-    feed_file.refusal = feed_file.reason = ""
-    feed_file.finished_at = now
-    feed_file.save()
-    return loader.patients
+    def __init__(self, stream: BinaryIO, *, source: str, source_time: datetime) -> None:
+        reading, self._mapping, self._feed = open_reading(stream, source=source)
+        self._blocks = list(_blocks(reading.rows))
+        self._is_possibly_cut = reading.possibly_cut
+
+    def apply(self, feed_file: FeedFile) -> set[uuid.UUID] | None:
+        """Apply every row and close the file's ledger, inside a transaction.
+
+        Returns the patients touched, or None where they are too many to name.
+        """
+        assert feed_file.finished_at is not None
+        feed_file.feed = self._feed
+        for name in ("rows", *LEDGER_COLUMNS, "flaws"):
+            setattr(feed_file, name, 0)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [0x5649_4749_4C01])
+        loader = _Loader(feed_file, self._mapping, now=feed_file.finished_at)
+        for rows in self._blocks:
+            loader.take(rows)
+        loader.settle_quiet()
+        loader.report_drift(self._mapping)
+        feed_file.is_possibly_cut = self._is_possibly_cut
+        self._lines = loader.lines
+        return loader.patients
+
+    def keep_reading(self, feed_file: FeedFile, *, asked_by: str, why: str) -> None:
+        """Keep this reading of the file on record, with its ledger and what each line did."""
+        Reading.objects.create(
+            feed_file=feed_file,
+            number=feed_file.reading,
+            status=FileStatus.INGESTED,
+            asked_by=asked_by,
+            why=why,
+            finished_at=feed_file.finished_at or feed_file.received_at,
+            flaws=feed_file.flaws,
+            **feed_file.ledger,
+            **{
+                f"lines_{outcome}": Lines.of(
+                    line for line, done in self._lines.items() if done == outcome
+                )
+                for outcome in RowOutcome
+            },
+        )
+
+
+@contextmanager
+def prepare(stream: BinaryIO, *, source: str, source_time: datetime) -> Iterator[Load]:
+    """Read and judge a whole file; holds nothing up. Raises FileRefused."""
+    yield Load(stream, source=source, source_time=source_time)
 
 
 def _blocks(rows: Iterable[Row | BadRow]) -> Iterator[list[Row | BadRow]]:
@@ -107,6 +146,7 @@ class _Loader:
 
     def __init__(self, feed_file: FeedFile, mapping: Mapping, *, now: datetime) -> None:
         self.patients: set[uuid.UUID] | None = set()
+        self.lines: dict[int, RowOutcome] = {}
         self._file = feed_file
         self._now = now
         self._judge = Judge(
@@ -134,10 +174,12 @@ class _Loader:
                 rejected.append((row, verdict))
             else:
                 judged.append((row.line, verdict))
+        self.lines.update((row.line, RowOutcome.REJECTED) for row, _ in rejected)
         block = self._merger.apply([(line, verdict.statements) for line, verdict in judged])
         self._keep_rejected(rejected)
         self._keep_flaws(judged)
         self._keep_waiting(block)
+        self.lines.update(block.outcomes)
         self._count(block, len(rows), len(rejected))
         self._touch(block.patients)
 
@@ -173,6 +215,7 @@ class _Loader:
         rows = RejectedRow.objects.bulk_create(
             RejectedRow(
                 feed_file=self._file,
+                reading=self._file.reading,
                 line=row.line,
                 raw=row.raw,
                 reason=verdict.reason,
@@ -205,13 +248,13 @@ class _Loader:
 
     def _keep_flaws(self, judged: list[tuple[int, Judged]]) -> None:
         rows = [
-            (self._file.pk, line, flaw.column, flaw.reason, flaw.value)
+            (self._file.pk, self._file.reading, line, flaw.column, flaw.reason, flaw.value)
             for line, verdict in judged
             for flaw in verdict.flaws
         ]
         self._file.flaws += len(rows)
         if rows:
-            columns = ("feed_file_id", "line", '"column"', "reason", "value")
+            columns = ("feed_file_id", "reading", "line", '"column"', "reason", "value")
             copy_rows(Flaw._meta.db_table, columns, rows)
         for _, verdict in judged:
             self._unlisted.update(f"{one.column}: {one.value}" for one in verdict.drift)
@@ -225,9 +268,17 @@ class _Loader:
         if waits:
             copy_rows(
                 WaitingRow._meta.db_table,
-                ("feed_file_id", "line", "kind", "identity", "reason", "waiting_since"),
+                ("feed_file_id", "reading", "line", "kind", "identity", "reason", "waiting_since"),
                 (
-                    (self._file.pk, line, row.kind, row.identity, row.reason, self._now)
+                    (
+                        self._file.pk,
+                        self._file.reading,
+                        line,
+                        row.kind,
+                        row.identity,
+                        row.reason,
+                        self._now,
+                    )
                     for line, row in waits.items()
                 ),
             )

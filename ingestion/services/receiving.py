@@ -1,7 +1,7 @@
-"""Objects become feed files: registered once, ingested once, or refused with a reason.
+"""One object is taken in: ingested with its ledger, or refused with its reason.
 
-After a crash at any moment a file is ingested with its ledger, or refused, or still to be
-done; nothing of a half-done file is visible.
+After a crash at any moment a file is ingested, or refused, or still to be done; nothing of a
+half-done file is visible. Each attempt leaves a Reading; a replay is a reading of its own.
 """
 
 from __future__ import annotations
@@ -9,44 +9,38 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import random
+import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, cast
 
-from django.db import (
-    DatabaseError,
-    DataError,
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    connection,
-    transaction,
-)
-from django.db.models import F, QuerySet
+from django.db import DatabaseError, DataError, IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
-from ingestion.choices import FileStatus, RefusalReason
-from ingestion.errors import FileRefused, TimeZoneNotSet
-from ingestion.models import ChangeCounter, FeedFile
+from ingestion.choices import FileStatus, FoundBy, RefusalReason
+from ingestion.errors import FileRefused
+from ingestion.models import FeedFile, Reading
 from ingestion.queries import FUTURE_TOLERANCE
-from ingestion.services.loading import MANY_PATIENTS, load
+from ingestion.services.changes import note_change
+from ingestion.services.loading import MANY_PATIENTS, Load, prepare
+from ingestion.services.registering import (
+    UNREAD,
+    digest_of,
+    on_record,
+    put_on_record,
+    source_time_of,
+)
 from ingestion.signals import records_changed
-from ingestion.storage import Inbox, StoredObject
-from ingestion.values import source_time_in
+from ingestion.storage import StoredObject
 
 log = logging.getLogger(__name__)
 
-# One writer of the record at a time. Every ingestion holds this lock until it commits, so the
-# outcome is that of some order of files, whatever the number of workers.
-_BOOKS_LOCK = 0x5649_4749_4C01
-_DRAIN_LOCK = 0x5649_4749_4C02
-_READ_SIZE = 1 << 20
-# A file on record that could not even be opened: its content, and so its version, is unknown.
-UNREAD = "unread"
-MAX_ATTEMPTS = 3
+# A deadlock or a failed serialisation is nobody's fault: the same file is tried again at once.
+_RETRIED = ("40001", "40P01")
+_MOST_RETRIES = 5
 
 
 @dataclass(frozen=True)
@@ -63,9 +57,14 @@ class Receipt:
         return "already ingested" if self.was_ingested_before else str(self.file.status)
 
 
-def source_time_of(stored: StoredObject) -> datetime:
-    """Give the time of an object's statements: the stamp in its name, else its last change."""
-    return source_time_in(stored.key) or stored.last_modified
+@dataclass(frozen=True)
+class Replay:
+    """Who asked for a file to be read again, and why. `source_time`: the one that an operator
+    gives to a file whose own lies in the future."""
+
+    asked_by: str
+    why: str
+    source_time: datetime | None = None
 
 
 def ingest_all(
@@ -81,14 +80,16 @@ def ingest_all(
     try:
         for stored in ordered:
             receipt = ingest(stored)
-            touched = _join(touched, receipt.patients)
+            touched = join_patients(touched, receipt.patients)
             on_done(receipt)
     finally:
         if ordered:
             records_changed.send(sender=None, patients=touched)
 
 
-def _join(some: set[uuid.UUID] | None, more: set[uuid.UUID] | None) -> set[uuid.UUID] | None:
+def join_patients(
+    some: set[uuid.UUID] | None, more: set[uuid.UUID] | None
+) -> set[uuid.UUID] | None:
     """Add to `some` in place: a folder of ten thousand files must not copy it as often."""
     if some is None or more is None or len(some) + len(more) > MANY_PATIENTS:
         return None
@@ -96,54 +97,115 @@ def _join(some: set[uuid.UUID] | None, more: set[uuid.UUID] | None) -> set[uuid.
     return some
 
 
-def ingest(stored: StoredObject) -> Receipt:
+def ingest(
+    stored: StoredObject, *, found_by: FoundBy = FoundBy.COMMAND, replay: Replay | None = None
+) -> Receipt:
     """Ingest one object, or answer from its ledger where that was done before.
 
-    Raises TimeZoneNotSet, and database errors that say nothing about the file.
+    A replay reads it again whatever was done before. Raises TimeZoneNotSet, and database errors
+    that say nothing about the file.
     """
     now = timezone.now()
     try:
         stream = stored.open()
     except OSError as error:
-        return refuse_unread(stored, error)
+        return refuse_object(stored, unreadable(error), found_by=found_by, replay=replay)
     with stream:
-        version = UNREAD
+        content = UNREAD
         try:
-            version = _digest(stream)
-            with transaction.atomic():
-                return _ingest_version(stored, version, stream, now)
+            content = digest_of(stream)
+            return _ingest_content(stored, content, stream, now, found_by, replay)
         except FileRefused as refusal:
-            return _refuse(stored, version, refusal, now)
+            reason = refusal
         except OSError as error:
-            return _refuse(stored, version, _unreadable(error), now)
+            reason = unreadable(error)
         except DatabaseError as error:
             if not _is_of_the_file(error):
                 raise
             log.exception("file could not be stored", extra={"error": type(error).__name__})
-            return _refuse(stored, version, _not_storable(error), now)
+            reason = _not_storable(error)
+    return refuse_object(stored, reason, content=content, found_by=found_by, replay=replay)
 
 
-def _ingest_version(stored: StoredObject, version: str, stream: BinaryIO, now: datetime) -> Receipt:
-    _lock_the_books()
-    feed_file = _register(stored, version, now)
-    if feed_file.status == FileStatus.INGESTED:
-        return Receipt(feed_file, was_ingested_before=True)
-    if feed_file.source_time > now + FUTURE_TOLERANCE:
+def _ingest_content(
+    stored: StoredObject,
+    content: str,
+    stream: BinaryIO,
+    now: datetime,
+    found_by: FoundBy,
+    replay: Replay | None,
+) -> Receipt:
+    """Read the rows without holding anything up, then apply them in one short transaction."""
+    known = on_record(stored, content)
+    if known and known.status == FileStatus.INGESTED and replay is None:
+        return Receipt(known, was_ingested_before=True)
+    source_time = (replay and replay.source_time) or source_time_of(stored)
+    if source_time > now + FUTURE_TOLERANCE:
         raise FileRefused(
             RefusalReason.FROM_THE_FUTURE,
             "Its source time lies more than 10 minutes in the future: it would win over every"
-            " later file. Correct the sender's clock and export it again.",
+            " later file. Correct the sender's clock and export it again, or replay it with a"
+            " source time.",
         )
     stream.seek(0)
     watched = _Watched(stream)
-    patients = load(feed_file, cast(BinaryIO, watched), now=now)
-    if watched.digest() != version:
-        raise FileRefused(
-            RefusalReason.UNREADABLE,
-            "It was changed while it was read. Its new content counts as a new file.",
-        )
+    reading = prepare(cast(BinaryIO, watched), source=stored.source, source_time=source_time)
+    with reading as load:
+        if watched.digest() != content:
+            raise FileRefused(
+                RefusalReason.UNREADABLE,
+                "It was changed while it was read. Its new content counts as a new file.",
+            )
+
+        def apply() -> Receipt:
+            feed_file = put_on_record(stored, content, now=now, found_by=found_by)
+            return _apply(feed_file, content, load, source_time, replay)
+
+        return _retried(apply)
+
+
+def _retried(apply: Callable[[], Receipt]) -> Receipt:
+    for tried in range(_MOST_RETRIES):
+        try:
+            with transaction.atomic():
+                return apply()
+        except OperationalError as error:
+            if getattr(error.__cause__, "pgcode", None) not in _RETRIED:
+                raise
+            log.warning("applying a file is tried again", extra={"tried": tried + 1})
+            time.sleep(random.uniform(0, 0.05 * 2**tried))
+    with transaction.atomic():
+        return apply()
+
+
+def _apply(
+    feed_file: FeedFile,
+    content: str,
+    load: Load,
+    source_time: datetime,
+    replay: Replay | None,
+) -> Receipt:
+    """Apply what was read. The file's row is locked: two workers never apply one file at once."""
+    current = FeedFile.objects.select_for_update().get(pk=feed_file.pk)
+    if current.status == FileStatus.INGESTED and replay is None:
+        return Receipt(current, was_ingested_before=True)
+    current.source_time = source_time
+    current.content = content
+    current.reading = _next_number(current)
+    current.finished_at = timezone.now()
+    patients = load.apply(current)
+    current.status = FileStatus.INGESTED
+    current.refusal = current.reason = ""
+    current.save()
+    asked = replay or Replay("", "")
+    load.keep_reading(current, asked_by=asked.asked_by, why=asked.why)
     note_change()
-    return _answer(feed_file, version, patients)
+    return _answer(current, content, patients)
+
+
+def _next_number(feed_file: FeedFile) -> int:
+    numbers = feed_file.readings.order_by("-number").values_list("number", flat=True)
+    return (numbers.first() or 0) + 1
 
 
 def _answer(feed_file: FeedFile, content: str, patients: set[uuid.UUID] | None) -> Receipt:
@@ -161,111 +223,69 @@ def _answer(feed_file: FeedFile, content: str, patients: set[uuid.UUID] | None) 
     return Receipt(feed_file, patients=patients)
 
 
-def register(stored: StoredObject) -> FeedFile | None:
-    """Put an object on record as received. Returns None where it is done already.
-
-    Raises OSError where it cannot be read.
-    """
-    with stored.open() as stream:
-        version = _digest(stream)
-    feed_file = _register(stored, version, timezone.now())
-    return feed_file if feed_file.status == FileStatus.RECEIVED else None
-
-
-def _register(stored: StoredObject, version: str, now: datetime) -> FeedFile:
-    source_time = source_time_of(stored)
-    is_stamped = source_time_in(stored.key) is not None
-    feed_file, is_new = FeedFile.objects.get_or_create(
-        bucket=stored.bucket,
-        key=stored.key,
-        version=version if is_stamped else _version_of(stored, version),
-        defaults={
-            "source": stored.source,
-            "last_modified": stored.last_modified,
-            "source_time": source_time,
-            "received_at": now,
-            "size": stored.size,
-        },
-    )
-    if is_new and not is_stamped and _has_been_superseded(feed_file, version):
-        # Saved at once: the lookout registers, and a worker ingests it later.
-        feed_file.is_comeback = True
-        feed_file.save(update_fields=["is_comeback"])
-    if version != UNREAD:
-        FeedFile.objects.filter(bucket=stored.bucket, key=stored.key, version=UNREAD).delete()
-    return feed_file
-
-
-def _version_of(stored: StoredObject, content: str) -> str:
-    """Name the version of an object without a stamp: its content, and its time where that differs.
-
-    The same bytes under the same name with another time state everything anew as of that time.
-    Whether others came in between must not decide it: those may arrive later than this notice.
-    """
-    same_content = FeedFile.objects.filter(
-        bucket=stored.bucket, key=stored.key, version__startswith=content
-    )
-    same_time = same_content.filter(source_time=stored.last_modified).first()
-    if same_time is not None:
-        return same_time.version
-    is_known = content != UNREAD and same_content.exists()
-    return f"{content}@{stored.last_modified.isoformat()}" if is_known else content
-
-
-def _has_been_superseded(feed_file: FeedFile, content: str) -> bool:
-    """Tell whether its feed delivered this content before, under whatever name, and then another.
-
-    An export that repeats itself, with nothing in between, is no news.
-    """
-    ingested = FeedFile.objects.filter(
-        source=feed_file.source,
-        status=FileStatus.INGESTED,
-        rows__gt=0,
-        source_time__lt=feed_file.source_time,
-    )
-    before = ingested.filter(version__startswith=content).order_by("-source_time").first()
-    return (
-        before is not None
-        and ingested.filter(feed=before.feed_id, source_time__gt=before.source_time).exists()
-    )
-
-
-def refuse_unread(stored: StoredObject, error: OSError) -> Receipt:
-    """Put on record that an object cannot even be opened: its content, its version, is unknown."""
-    return _refuse(stored, UNREAD, _unreadable(error), timezone.now())
-
-
-def _refuse(stored: StoredObject, version: str, refusal: FileRefused, now: datetime) -> Receipt:
+def refuse_object(
+    stored: StoredObject,
+    refusal: FileRefused,
+    *,
+    content: str = UNREAD,
+    found_by: FoundBy = FoundBy.COMMAND,
+    replay: Replay | None = None,
+) -> Receipt:
     """Record a refusal in a transaction of its own: the file's own has left nothing.
 
     Where nothing could be read, and it waits on record as received, that is what is refused: one
-    file, one refusal.
+    file, one refusal. A refused replay leaves what was ingested before as it was.
     """
+    now = timezone.now()
     with transaction.atomic():
-        _lock_the_books()
         received = FeedFile.objects.filter(
             bucket=stored.bucket, key=stored.key, status=FileStatus.RECEIVED
         )
-        known = list(received) if version == UNREAD else []
-        files = known or [_register(stored, version, now)]
-        if files[0].status == FileStatus.INGESTED:
-            return Receipt(files[0], was_ingested_before=True)
+        known = list(received) if content == UNREAD else []
+        files = known or [put_on_record(stored, content, now=now, found_by=found_by)]
         for feed_file in files:
-            refuse(feed_file, refusal, now=now)
-    return Receipt(files[-1])
+            refuse(feed_file, refusal, now=now, replay=replay)
+    last = FeedFile.objects.get(pk=files[-1].pk)
+    return Receipt(last, was_ingested_before=last.status == FileStatus.INGESTED)
 
 
-def refuse(feed_file: FeedFile, refusal: FileRefused, *, now: datetime) -> None:
-    """Mark a file as refused, with its reason."""
-    feed_file.status = FileStatus.REFUSED
-    feed_file.refusal = refusal.reason
-    feed_file.reason = refusal.detail
-    feed_file.finished_at = now
-    feed_file.save()
+def refuse_unread(stored: StoredObject, error: OSError, *, found_by: FoundBy) -> Receipt:
+    """Put on record that an object cannot even be opened: its content, its version, is unknown."""
+    return refuse_object(stored, unreadable(error), found_by=found_by)
+
+
+def refuse(
+    feed_file: FeedFile, refusal: FileRefused, *, now: datetime, replay: Replay | None = None
+) -> None:
+    """Mark a file as refused, with its reason, and its reading too; inside a transaction.
+
+    What another worker has ingested meanwhile stays ingested.
+    """
+    current = FeedFile.objects.select_for_update().get(pk=feed_file.pk)
+    is_ingested = current.status == FileStatus.INGESTED
+    if is_ingested and replay is None:
+        return
+    Reading.objects.create(
+        feed_file=current,
+        number=_next_number(current),
+        status=FileStatus.REFUSED,
+        refusal=refusal.reason,
+        reason=refusal.detail,
+        asked_by=replay.asked_by if replay else "",
+        why=replay.why if replay else "",
+        finished_at=now,
+    )
+    if not is_ingested:
+        current.status = FileStatus.REFUSED
+        current.refusal = refusal.reason
+        current.reason = refusal.detail
+        current.finished_at = now
+        current.save(update_fields=["status", "refusal", "reason", "finished_at"])
     note_change()
 
 
-def _unreadable(error: OSError) -> FileRefused:
+def unreadable(error: OSError) -> FileRefused:
+    """Say what kept an object from being read, without its name."""
     if isinstance(error, FileNotFoundError):
         return FileRefused(RefusalReason.VANISHED, "It was gone before it could be read.")
     return FileRefused(
@@ -294,28 +314,6 @@ def _not_storable(error: Exception) -> FileRefused:
         f"A row of it could not be stored ({name}). Nothing of the file was applied;"
         " please report this.",
     )
-
-
-def note_change() -> None:
-    """Count a change that a screen could show; part of the transaction that made it."""
-    # One statement: two first changes at once must not both try to make the row.
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {ChangeCounter._meta.db_table} AS c (id, count) VALUES (1, 1)"
-            " ON CONFLICT (id) DO UPDATE SET count = c.count + 1"
-        )
-
-
-def _lock_the_books() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_BOOKS_LOCK])
-
-
-def _digest(stream: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while block := stream.read(_READ_SIZE):
-        digest.update(block)
-    return digest.hexdigest()
 
 
 class _Watched(io.RawIOBase):
@@ -350,103 +348,3 @@ class _Watched(io.RawIOBase):
     def digest(self) -> str:
         """Give the SHA-256 of what was read since the start."""
         return self._digest.hexdigest()
-
-
-def drain(inbox: Inbox | None = None) -> int:
-    """Ingest what the inbox has on record as received, by source time. Returns how many.
-
-    One drain at a time; what is registered meanwhile is taken in the same run. A file that
-    fails for no fault that can be named is tried a few times, then refused.
-    """
-    inbox = inbox or Inbox()
-    done = 0
-    while _pending(inbox).exists():
-        with _drain_lock() as is_mine:
-            if not is_mine:
-                break
-            done += _drain(inbox)
-    return done
-
-
-def _drain(inbox: Inbox) -> int:
-    """Ingest all that is pending, then tell the listeners. Where that stops half-way, they are not
-    told: the sweep evaluates by the clock, and knows that the feeds are catching up."""
-    touched: set[uuid.UUID] | None = set()
-    done = 0
-    while batch := list(_pending(inbox)[:500]):
-        for feed_file in batch:
-            touched = _join(touched, _ingest_received(inbox, feed_file))
-            done += 1
-    records_changed.send(sender=None, patients=touched)
-    return done
-
-
-def _ingest_received(inbox: Inbox, feed_file: FeedFile) -> set[uuid.UUID] | None:
-    if feed_file.attempts >= MAX_ATTEMPTS:
-        # Counted before each attempt: a file that takes the worker down with it has no other trace.
-        _refuse_received(feed_file, _given_up("the worker died"))
-        return set()
-    _count_attempt(feed_file, 1)
-    try:
-        receipt = ingest(inbox.object(feed_file.key))
-    except (TimeZoneNotSet, OperationalError, InterfaceError):
-        # No fault of the file: however long it lasts, the file must not be refused for it.
-        with suppress(DatabaseError, InterfaceError):
-            _count_attempt(feed_file, -1)
-        raise
-    except OSError as error:
-        _refuse_received(feed_file, _unreadable(error))
-        return set()
-    except Exception as error:  # pylint: disable=broad-exception-caught
-        # One poison file must not keep all the others from the ward.
-        log.exception(
-            "ingestion failed", extra={"file": feed_file.pk, "error": type(error).__name__}
-        )
-        if feed_file.attempts + 1 >= MAX_ATTEMPTS:
-            _refuse_received(feed_file, _given_up(type(error).__name__))
-        return set()
-    if receipt.file.pk != feed_file.pk:
-        _refuse_received(
-            feed_file,
-            FileRefused(RefusalReason.VANISHED, "It was replaced before it could be read."),
-        )
-    return receipt.patients
-
-
-def _count_attempt(feed_file: FeedFile, count: int) -> None:
-    FeedFile.objects.filter(pk=feed_file.pk).update(attempts=F("attempts") + count)
-
-
-def _refuse_received(feed_file: FeedFile, refusal: FileRefused) -> None:
-    with transaction.atomic():
-        _lock_the_books()
-        current = FeedFile.objects.get(pk=feed_file.pk)
-        if current.status == FileStatus.RECEIVED:
-            refuse(current, refusal, now=timezone.now())
-
-
-def _given_up(cause: str) -> FileRefused:
-    return FileRefused(
-        RefusalReason.UNREADABLE,
-        f"Reading it failed {MAX_ATTEMPTS} times ({cause}); please report this.",
-    )
-
-
-def _pending(inbox: Inbox) -> QuerySet[FeedFile]:
-    return FeedFile.objects.filter(bucket=inbox.bucket, status=FileStatus.RECEIVED).order_by(
-        "source_time", "key"
-    )
-
-
-@contextmanager
-def _drain_lock() -> Iterator[bool]:
-    """Try to become the only one who drains; yields whether that worked."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_DRAIN_LOCK])
-        is_mine = cursor.fetchone()[0]
-    try:
-        yield is_mine
-    finally:
-        if is_mine:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_DRAIN_LOCK])

@@ -162,7 +162,7 @@ class Merger:
             return
         entries, outcomes = self._merge(PATIENTS, said)
         new = [entry for entry in entries.values() if entry.is_new]
-        write(PATIENTS, list(entries.values()))
+        write(PATIENTS, list(entries.values()), now=self._now)
         block.note(PATIENTS, outcomes, entries)
         keys = {entry.identity[0]: entry.key for entry in new}
         linked = waiting.link_children(keys, now=self._now)
@@ -182,7 +182,7 @@ class Merger:
         for entry in entries.values():
             entry.parent = known.get(entry.identity[1])
             entry.waits_for = None if entry.parent else WaitReason.PATIENT
-        write(table, list(entries.values()))
+        write(table, list(entries.values()), now=self._now)
         block.note(table, outcomes, entries)
         block.patients.update(known.values())
         if table is LAB_TESTS:
@@ -212,7 +212,7 @@ class Merger:
                 block.patients.add(belonging.test.patient)
         # A corrected test_id takes a result from one patient to another: both are touched.
         block.patients.update(waiting.patients_of(left))
-        write(table, list(entries.values()))
+        write(table, list(entries.values()), now=self._now)
         found = [entry.identity for entry in waited if entry.parent is not None]
         waiting.mark_applied(RecordKind.LAB_RESULT, found, now=self._now)
         block.note(table, outcomes, entries)

@@ -57,7 +57,16 @@ class Table:
     to_columns: Callable[[Entry], dict[str, object]] = lambda entry: dict(entry.values)
     to_values: Callable[[dict[str, Any]], dict[str, object]] = lambda row: row
     bookkeeping: tuple[str, ...] = field(
-        default=("extra", "statements", "said_in_id", "said_line", "created_in_id", "created_line")
+        default=(
+            "extra",
+            "statements",
+            "said_in_id",
+            "said_line",
+            "said_at",
+            "known_at",
+            "created_in_id",
+            "created_line",
+        )
     )
 
     @property
@@ -266,20 +275,20 @@ def _as_json(value: Any) -> dict[str, Any]:
     return loaded
 
 
-def write(table: Table, entries: Sequence[Entry]) -> None:
+def write(table: Table, entries: Sequence[Entry], *, now: datetime) -> None:
     """Insert the new records and update the others, each as one statement.
 
     Sorted by identity: neighbouring keys make the index twice as quick, and one order for
     everybody is what keeps two writers from waiting for each other.
     """
     ordered = sorted(entries, key=lambda entry: entry.identity)
-    _insert(table, [entry for entry in ordered if entry.is_new])
-    _update(table, [entry for entry in ordered if not entry.is_new])
+    _insert(table, [entry for entry in ordered if entry.is_new], now)
+    _update(table, [entry for entry in ordered if not entry.is_new], now)
     for entry in ordered:
         entry.is_new = False
 
 
-def _row(table: Table, entry: Entry) -> dict[str, object]:
+def _row(table: Table, entry: Entry, now: datetime) -> dict[str, object]:
     row = table.to_columns(entry)
     latest = entry.latest
     assert latest is not None
@@ -297,13 +306,15 @@ def _row(table: Table, entry: Entry) -> dict[str, object]:
         statements=json.dumps({str(columns): list(v) for columns, v in entry.statements.items()}),
         said_in_id=latest.file,
         said_line=latest.line,
+        said_at=latest.at,
+        known_at=now,
         created_in_id=created_in,
         created_line=created_line,
     )
     return row
 
 
-def _insert(table: Table, entries: Sequence[Entry]) -> None:
+def _insert(table: Table, entries: Sequence[Entry], now: datetime) -> None:
     if not entries:
         return
     columns = table.identity + table.written
@@ -312,21 +323,24 @@ def _insert(table: Table, entries: Sequence[Entry]) -> None:
         columns = ("id", *columns)
         for entry in entries:
             entry.key = uuid.uuid4()
-    copy_rows(table.name, columns, (_inserted(table, entry, columns) for entry in entries))
+    copy_rows(table.name, columns, (_inserted(table, entry, columns, now) for entry in entries))
 
 
-def _inserted(table: Table, entry: Entry, columns: Sequence[str]) -> list[object]:
-    row = _row(table, entry)
+def _inserted(table: Table, entry: Entry, columns: Sequence[str], now: datetime) -> list[object]:
+    row = _row(table, entry, now)
     row.update(zip(table.identity, entry.identity, strict=True), id=entry.key)
     return [row.get(name) for name in columns]
 
 
-def _update(table: Table, entries: Sequence[Entry]) -> None:
+def _update(table: Table, entries: Sequence[Entry], now: datetime) -> None:
     if not entries:
         return
-    rows = [(entry.key, _row(table, entry)) for entry in entries]
+    rows = [(entry.key, _row(table, entry, now)) for entry in entries]
     types = _column_types(table)
-    assignments = ", ".join(f"{name} = new.{name}::{types[name]}" for name in table.written)
+    taken = {name: f"new.{name}::{types[name]}" for name in table.written}
+    # What was known does not become known earlier because another worker was slower.
+    taken["known_at"] = f"greatest(t.known_at, {taken['known_at']})"
+    assignments = ", ".join(f"{name} = {value}" for name, value in taken.items())
     with connection.cursor() as cursor:
         execute_values(
             cursor.cursor,

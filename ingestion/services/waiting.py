@@ -113,8 +113,8 @@ def link_children(patients: Mapping[str, uuid.UUID], *, now: datetime) -> Linked
     """Link the admissions and tests that waited for these new patients."""
     if not patients:
         return Linked([], [])
-    admissions = _link(Admission, ("case_number", "patient_number"), patients)
-    tests = _link(LabTest, ("test_id", "patient_number"), patients)
+    admissions = _link(Admission, ("case_number", "patient_number"), patients, now)
+    tests = _link(LabTest, ("test_id", "patient_number"), patients, now)
     mark_applied(RecordKind.ADMISSION, admissions, now=now)
     mark_applied(RecordKind.LAB_TEST, tests, now=now)
     return Linked(admissions, tests)
@@ -124,14 +124,16 @@ def _link(
     model: type[Admission] | type[LabTest],
     identity: tuple[str, str],
     patients: Mapping[str, uuid.UUID],
+    now: datetime,
 ) -> list[tuple[str, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE {model._meta.db_table} t SET patient_id = parent.id"
+            f"UPDATE {model._meta.db_table} t SET patient_id = parent.id,"
+            " known_at = greatest(t.known_at, %s)"
             " FROM unnest(%s::text[], %s::uuid[]) AS parent(number, id)"
             " WHERE t.patient_number = parent.number AND t.patient_id IS NULL"
             f" RETURNING t.{identity[0]}, t.{identity[1]}",
-            [list(patients), [str(key) for key in patients.values()]],
+            [now, list(patients), [str(key) for key in patients.values()]],
         )
         return list(cursor.fetchall())
 
@@ -161,21 +163,21 @@ def attach_results(test_ids: Collection[str], *, now: datetime) -> Attached:
         moved.append((key, new_test, belonging.waits_for))
         if new_test is not None:
             found.append((result_id,) if result_id else (test_id, str(patient_number)))
-    _move(moved)
+    _move(moved, now)
     mark_applied(RecordKind.LAB_RESULT, found, now=now)
     return Attached(patients, found)
 
 
-def _move(moved: list[tuple[int, int | None, WaitReason | None]]) -> None:
+def _move(moved: list[tuple[int, int | None, WaitReason | None]], now: datetime) -> None:
     if moved:
         with connection.cursor() as cursor:
             execute_values(
                 cursor.cursor,
                 f"UPDATE {LabResult._meta.db_table} r SET lab_test_id = new.test::bigint,"
-                " waits_for = new.waits_for FROM (VALUES %s) AS new(id, test, waits_for)"
-                " WHERE r.id = new.id",
-                [(key, test, str(reason) if reason else None) for key, test, reason in moved],
-                template="(%s, %s::bigint, %s::text)",
+                " waits_for = new.waits_for, known_at = greatest(r.known_at, new.at)"
+                " FROM (VALUES %s) AS new(id, test, waits_for, at) WHERE r.id = new.id",
+                [(key, test, str(reason) if reason else None, now) for key, test, reason in moved],
+                template="(%s, %s::bigint, %s::text, %s::timestamptz)",
             )
 
 

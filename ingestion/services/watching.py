@@ -16,8 +16,10 @@ from itertools import islice
 from django.conf import settings
 from django.db import DatabaseError, OperationalError
 
+from ingestion.choices import FoundBy
 from ingestion.models import FeedFile
-from ingestion.services.receiving import UNREAD, refuse_unread, register
+from ingestion.services.receiving import refuse_unread
+from ingestion.services.registering import UNREAD, register
 from ingestion.storage import Inbox, is_left_alone, key_of
 
 log = logging.getLogger(__name__)
@@ -147,7 +149,7 @@ class Lookout:
             return False
         key = key_of(f"{self.source}/{name}")
         try:
-            feed_file = register(self.inbox.object(key))
+            feed_file = register(self.inbox.object(key), found_by=FoundBy.LOOKOUT)
         except OSError as error:
             self._wait_until_readable(name, key, error, now)
             return False
@@ -164,7 +166,7 @@ class Lookout:
         self._start_looking(name, now, is_unreadable=True)
         if name in self.looks and not is_known:
             log.warning("inbox object cannot be read", extra={"error": type(error).__name__})
-            refuse_unread(self.inbox.object(key), error)
+            refuse_unread(self.inbox.object(key), error, found_by=FoundBy.LOOKOUT)
 
 
 class Watch:

@@ -20,7 +20,7 @@ from django.db import OperationalError, connection
 from django.test import override_settings
 
 from alerts.models import Alert
-from ingestion.choices import FileStatus
+from ingestion.choices import FileStatus, FoundBy
 from ingestion.errors import TimeZoneNotSet
 from ingestion.models import (
     Admission,
@@ -33,7 +33,9 @@ from ingestion.models import (
     WaitingRow,
 )
 from ingestion.services.books import books, unbalanced_files
-from ingestion.services.receiving import drain, ingest, ingest_all, register
+from ingestion.services.draining import drain
+from ingestion.services.receiving import ingest, ingest_all
+from ingestion.services.registering import register
 from ingestion.signals import records_changed
 from ingestion.storage import Inbox, StoredObject
 from tests.deliveries import NOON, admission, deliver, lab_test, patient
@@ -221,7 +223,7 @@ def test_parents_and_children_in_two_processes_at_once_leave_nothing_waiting() -
 
 @pytest.mark.django_db(transaction=True)
 def test_the_very_first_changes_at_once_are_both_counted() -> None:
-    program = "from ingestion.services.receiving import note_change\nfor _ in range(200):"
+    program = "from ingestion.services.changes import note_change\nfor _ in range(200):"
     at_once(f"{program} note_change()", f"{program} note_change()")
 
     assert ChangeCounter.objects.get().count == 400
@@ -368,7 +370,7 @@ def put(inbox: Folder, key: str, content: bytes, *, at: datetime = NOON) -> Path
 
 def receive(inbox: Folder, key: str, content: bytes, *, at: datetime = NOON) -> Path:
     path = put(inbox, key, content, at=at)
-    register(inbox.object(key))
+    register(inbox.object(key), found_by=FoundBy.LOOKOUT)
     return path
 
 

@@ -16,7 +16,7 @@ from django.core.files.storage import FileSystemStorage, InMemoryStorage
 from django.db import OperationalError
 
 from ingestion.models import FeedFile, Patient
-from ingestion.services.receiving import drain
+from ingestion.services.draining import drain
 from ingestion.services.watching import Lookout, Watch
 from ingestion.storage import Inbox
 from tests.ingestion.strangers import a_folder_for_all, as_nobody

@@ -1,0 +1,150 @@
+"""What is on record as received is worked off, by any number of workers at once.
+
+A worker claims a file by an advisory lock of its session: a claim ends with the worker, however
+that ends. Large files have a lane of their own, so that they hold up nobody.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from ingestion.choices import FileStatus, FoundBy, RefusalReason
+from ingestion.errors import FileRefused, TimeZoneNotSet
+from ingestion.models import FeedFile
+from ingestion.services.receiving import ingest, join_patients, refuse, unreadable
+from ingestion.signals import records_changed
+from ingestion.storage import Inbox
+
+log = logging.getLogger(__name__)
+
+MAX_TRIES = 3
+# A file above this size takes the lane of large files, in which one is read at a time.
+LARGE_BYTES = 4 << 20
+# Whom files touched is told at least this often, also while more keep coming.
+_TELL_EVERY_SECONDS = 1.0
+_AT_ONCE = 100
+_CLAIM = 0x5649_4701  # the first half of a claim's lock; the second is the file's key
+_LARGE_LANE = 0x5649_4749_4C04
+
+
+def drain(inbox: Inbox | None = None) -> int:
+    """Ingest what is on record as received, the oldest source time first. Returns how many.
+
+    Any number may drain at once, on any number of machines: each file is claimed by one. What is
+    registered meanwhile is taken in the same run. A file that fails for no fault that can be named
+    is tried a few times, then refused.
+    """
+    inbox = inbox or Inbox()
+    done = 0
+    touched: set[uuid.UUID] | None = set()
+    told_at = time.monotonic()
+    passed_over: set[int] = set()
+    while batch := _received(inbox).exclude(pk__in=passed_over)[:_AT_ONCE]:
+        for feed_file in batch:
+            with _claim(feed_file) as is_mine:
+                if not is_mine:
+                    passed_over.add(feed_file.pk)
+                    continue
+                touched = join_patients(touched, _ingest_received(inbox, feed_file))
+                done += 1
+            if time.monotonic() - told_at > _TELL_EVERY_SECONDS:
+                records_changed.send(sender=None, patients=touched)
+                touched, told_at = set(), time.monotonic()
+    if done:
+        records_changed.send(sender=None, patients=touched)
+    return done
+
+
+def _received(inbox: Inbox) -> QuerySet[FeedFile]:
+    return FeedFile.objects.filter(bucket=inbox.bucket, status=FileStatus.RECEIVED).order_by(
+        "source_time", "key"
+    )
+
+
+@contextmanager
+def _claim(feed_file: FeedFile) -> Iterator[bool]:
+    """Try to become the one who reads this file; yields whether that worked and it is still due."""
+    claim = (_CLAIM, feed_file.pk & 0x7FFF_FFFF)
+    with _locked("pg_try_advisory_lock(%s, %s)", "pg_advisory_unlock(%s, %s)", claim) as mine:
+        if (
+            not mine
+            or not FeedFile.objects.filter(pk=feed_file.pk, status=FileStatus.RECEIVED).exists()
+        ):
+            yield False
+        elif feed_file.size > LARGE_BYTES:
+            with _locked(
+                "pg_try_advisory_lock(%s)", "pg_advisory_unlock(%s)", (_LARGE_LANE,)
+            ) as is_free:
+                yield is_free
+        else:
+            yield True
+
+
+@contextmanager
+def _locked(take: str, give_back: str, keys: tuple[int, ...]) -> Iterator[bool]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {take}", keys)
+        is_mine = bool(cursor.fetchone()[0])
+    try:
+        yield is_mine
+    finally:
+        if is_mine:
+            # A connection that is gone has given its locks back already.
+            with suppress(DatabaseError, InterfaceError), connection.cursor() as cursor:
+                cursor.execute(f"SELECT {give_back}", keys)
+
+
+def _ingest_received(inbox: Inbox, feed_file: FeedFile) -> set[uuid.UUID] | None:
+    if feed_file.attempts >= MAX_TRIES:
+        # Counted before each try: a file that takes the worker down with it has no other trace.
+        _refuse_received(feed_file, _given_up("the worker died"))
+        return set()
+    _count_try(feed_file, 1)
+    try:
+        receipt = ingest(inbox.object(feed_file.key), found_by=FoundBy(feed_file.found_by))
+    except (TimeZoneNotSet, OperationalError, InterfaceError):
+        # No fault of the file: however long it lasts, the file must not be refused for it.
+        with suppress(DatabaseError, InterfaceError):
+            _count_try(feed_file, -1)
+        raise
+    except OSError as error:
+        _refuse_received(feed_file, unreadable(error))
+        return set()
+    except Exception as error:  # pylint: disable=broad-exception-caught
+        # One poison file must not keep all the others from the ward.
+        log.exception(
+            "ingestion failed", extra={"file": feed_file.pk, "error": type(error).__name__}
+        )
+        if feed_file.attempts + 1 >= MAX_TRIES:
+            _refuse_received(feed_file, _given_up(type(error).__name__))
+        return set()
+    if receipt.file.pk != feed_file.pk:
+        _refuse_received(
+            feed_file,
+            FileRefused(RefusalReason.VANISHED, "It was replaced before it could be read."),
+        )
+    return receipt.patients
+
+
+def _count_try(feed_file: FeedFile, count: int) -> None:
+    FeedFile.objects.filter(pk=feed_file.pk).update(attempts=F("attempts") + count)
+
+
+def _refuse_received(feed_file: FeedFile, refusal: FileRefused) -> None:
+    with transaction.atomic():
+        refuse(feed_file, refusal, now=timezone.now())
+
+
+def _given_up(cause: str) -> FileRefused:
+    return FileRefused(
+        RefusalReason.UNREADABLE,
+        f"Reading it failed {MAX_TRIES} times ({cause}); please report this.",
+    )
