@@ -25,13 +25,25 @@ class Lines:
     @classmethod
     def of(cls, numbers: Iterable[int]) -> Lines:
         """Gather numbers, given in any order."""
-        ranges: list[list[int]] = []
+        gathered = GatheredLines()
         for number in sorted(numbers):
-            if ranges and ranges[-1][1] == number:
-                ranges[-1][1] += 1
-            else:
-                ranges.append([number, number + 1])
-        return cls((first, end) for first, end in ranges)
+            gathered.add(number)
+        return gathered.lines
+
+    def without(self, others: Iterable[Lines]) -> Lines:
+        """Leave out the numbers of others, which are among these."""
+        left: list[tuple[int, int]] = []
+        taken = sorted(span for other in others for span in other.ranges)
+        at = 0
+        for first, end in self.ranges:
+            while at < len(taken) and taken[at][0] < end:
+                if first < taken[at][0]:
+                    left.append((first, taken[at][0]))
+                first = taken[at][1]
+                at += 1
+            if first < end:
+                left.append((first, end))
+        return Lines(left)
 
     def __str__(self) -> str:
         return "{" + ",".join(f"[{first},{end})" for first, end in self.ranges) + "}"
@@ -50,6 +62,25 @@ class Lines:
 
     def __contains__(self, line: object) -> bool:
         return isinstance(line, int) and any(first <= line < end for first, end in self.ranges)
+
+
+class GatheredLines:
+    """Line numbers as they come, each greater than the one before, kept as ranges."""
+
+    def __init__(self) -> None:
+        self._ranges: list[list[int]] = []
+
+    def add(self, number: int) -> None:
+        """Add the next number."""
+        if self._ranges and self._ranges[-1][1] == number:
+            self._ranges[-1][1] += 1
+        else:
+            self._ranges.append([number, number + 1])
+
+    @property
+    def lines(self) -> Lines:
+        """What was gathered so far."""
+        return Lines((first, end) for first, end in self._ranges)
 
 
 class LinesField(models.Field):  # type: ignore[type-arg]

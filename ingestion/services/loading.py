@@ -1,7 +1,7 @@
-"""One file from bytes to balanced ledger, in one transaction.
+"""One file from bytes to balanced ledger: read and judged first, then applied in one transaction.
 
-The file is read in blocks, so memory does not grow with it. Whatever goes wrong inside, the
-transaction leaves nothing of the file behind.
+The file is read in blocks, so memory does not grow with it, and holds up nobody meanwhile. Whatever
+goes wrong when it is applied, the transaction leaves nothing of it behind.
 """
 
 from __future__ import annotations
@@ -16,26 +16,16 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection
 
-from ingestion.choices import FileStatus, RecordKind, RowOutcome
+from ingestion.choices import FileStatus, RowOutcome
 from ingestion.csvrows import BadRow, CsvReading, Row, open_rows
 from ingestion.errors import FileRefused
 from ingestion.judging import Judge, Judged, Rejection
 from ingestion.layouts import Mapping, recognise
-from ingestion.models import (
-    Drift,
-    Feed,
-    FeedFile,
-    Flaw,
-    Reading,
-    RejectedRow,
-    RejectedSubject,
-    WaitingRow,
-)
-from ingestion.models.feeds import LEDGER_COLUMNS
+from ingestion.models import Drift, Feed, FeedFile, Reading
 from ingestion.models.fields import Lines
-from ingestion.services.quiet import recompute_quiet
-from ingestion.services.records import Block, Merger
-from ingestion.services.tables import copy_rows
+from ingestion.services.applying import Applying
+from ingestion.services.staging import Stage
+from ingestion.services.tables import ColumnSets
 
 BLOCK_ROWS = 2_000
 BLOCK_CHARACTERS = 8 << 20  # two thousand rows of a megabyte each would not fit
@@ -52,7 +42,7 @@ def open_reading(stream: BinaryIO, *, source: str) -> tuple[CsvReading, Mapping,
     """Recognise a file by its header and find its feed, reading it in the feed's encoding.
 
     A header that cannot be read as UTF is tried in the encodings that the feeds of this
-    source declare. Raises FileRefused.
+    source declare. A new feed is not on record yet. Raises FileRefused.
     """
     declared = Feed.objects.filter(source=source).exclude(encoding="").order_by("layout")
     refusal: FileRefused | None = None
@@ -64,7 +54,9 @@ def open_reading(stream: BinaryIO, *, source: str) -> tuple[CsvReading, Mapping,
         except FileRefused as error:
             refusal = refusal or error
             continue
-        feed, _ = Feed.objects.get_or_create(source=source, layout=mapping.layout.name)
+        layout = mapping.layout.name
+        known = Feed.objects.filter(source=source, layout=layout).first()
+        feed = known or Feed(source=source, layout=layout)
         if feed.encoding and encoding != feed.encoding:
             stream.seek(0)
             reading = open_rows(stream, encoding=feed.encoding)
@@ -75,32 +67,63 @@ def open_reading(stream: BinaryIO, *, source: str) -> tuple[CsvReading, Mapping,
 
 
 class Load:
-    """One file as it was read, before anything of it is applied."""
+    """One file as it was read and judged, before anything of it is applied."""
 
     def __init__(self, stream: BinaryIO, *, source: str, source_time: datetime) -> None:
         reading, self._mapping, self._feed = open_reading(stream, source=source)
-        self._blocks = list(_blocks(reading.rows))
+        self._judge = Judge(
+            self._mapping,
+            source_time=source_time,
+            zone=hospital_zone(),
+            day_first=self._feed.is_day_first,
+        )
+        columns = self._mapping.columns
+        self._department_at = columns.get("department", columns.get("ward"))
+        self._lines: dict[RowOutcome, Lines] = {}
+        self.stage = Stage(ColumnSets())
+        for rows in _blocks(reading.rows):
+            self._read(rows)
         self._is_possibly_cut = reading.possibly_cut
 
-    def apply(self, feed_file: FeedFile) -> set[uuid.UUID] | None:
+    def _read(self, rows: list[Row | BadRow]) -> None:
+        judged: list[tuple[int, Judged]] = []
+        rejected: list[tuple[Row | BadRow, Rejection, str]] = []
+        for row in rows:
+            verdict = (
+                Rejection(row.reason, None, [])
+                if isinstance(row, BadRow)
+                else self._judge.judge(row.fields)
+            )
+            if isinstance(verdict, Rejection):
+                rejected.append((row, verdict, self._department_of(row)))
+            else:
+                judged.append((row.line, verdict))
+        self.stage.take(judged)
+        self.stage.reject(rejected)
+
+    def _department_of(self, row: Row | BadRow) -> str:
+        if isinstance(row, BadRow) or self._department_at is None:
+            return ""
+        return row.fields[self._department_at].strip()[:1000]
+
+    def apply(self, feed_file: FeedFile, *, alone: bool) -> set[uuid.UUID] | None:
         """Apply every row and close the file's ledger, inside a transaction.
 
-        Returns the patients touched, or None where they are too many to name.
+        Returns the patients touched, or None where they are too many to name. Raises TurnTaken.
         """
         assert feed_file.finished_at is not None
-        feed_file.feed = self._feed
-        for name in ("rows", *LEDGER_COLUMNS, "flaws"):
-            setattr(feed_file, name, 0)
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [0x5649_4749_4C01])
-        loader = _Loader(feed_file, self._mapping, now=feed_file.finished_at)
-        for rows in self._blocks:
-            loader.take(rows)
-        loader.settle_quiet()
-        loader.report_drift(self._mapping)
+        feed_file.feed, _ = Feed.objects.get_or_create(
+            source=self._feed.source, layout=self._feed.layout
+        )
+        applied = Applying(feed_file, self.stage, now=feed_file.finished_at).apply(alone=alone)
+        self._lines = applied.lines
+        for outcome, lines in applied.lines.items():
+            setattr(feed_file, outcome.value, len(lines))
+        feed_file.rows = self.stage.rows
+        feed_file.flaws = applied.flaws
         feed_file.is_possibly_cut = self._is_possibly_cut
-        self._lines = loader.lines
-        return loader.patients
+        self._report_drift(feed_file)
+        return _touched_patients()
 
     def keep_reading(self, feed_file: FeedFile, *, asked_by: str, why: str) -> None:
         """Keep this reading of the file on record, with its ledger and what each line did."""
@@ -113,19 +136,53 @@ class Load:
             finished_at=feed_file.finished_at or feed_file.received_at,
             flaws=feed_file.flaws,
             **feed_file.ledger,
-            **{
-                f"lines_{outcome}": Lines.of(
-                    line for line, done in self._lines.items() if done == outcome
+            **{f"lines_{outcome}": lines for outcome, lines in self._lines.items()},
+        )
+
+    def _report_drift(self, feed_file: FeedFile) -> None:
+        """Report once per layout what its declaration does not know."""
+        seen = [
+            *((Drift.Kind.UNKNOWN_COLUMN, name) for name, _ in self._mapping.unknown_columns),
+            *((Drift.Kind.MISSING_OPTIONAL, name) for name in self._mapping.missing_optional),
+            *((Drift.Kind.UNLISTED_STATUS, value) for value in self.stage.unlisted),
+        ]
+        known = set(
+            Drift.objects.filter(
+                layout=self._mapping.layout.name, name__in=[name for _, name in seen]
+            ).values_list("kind", "name")
+        )
+        Drift.objects.bulk_create(
+            [
+                Drift(
+                    layout=self._mapping.layout.name,
+                    kind=kind,
+                    name=name,
+                    first_seen_in=feed_file,
+                    first_seen_at=feed_file.finished_at or feed_file.received_at,
                 )
-                for outcome in RowOutcome
-            },
+                # In one order: two files that report the same must not wait for each other.
+                for kind, name in sorted(seen)
+                if (kind, name) not in known
+            ],
+            ignore_conflicts=True,
         )
 
 
 @contextmanager
 def prepare(stream: BinaryIO, *, source: str, source_time: datetime) -> Iterator[Load]:
-    """Read and judge a whole file; holds nothing up. Raises FileRefused."""
-    yield Load(stream, source=source, source_time=source_time)
+    """Read and judge a whole file; holds nothing up. Raises FileRefused and TimeZoneNotSet."""
+    load = Load(stream, source=source, source_time=source_time)
+    try:
+        yield load
+    finally:
+        load.stage.close()
+
+
+def _touched_patients() -> set[uuid.UUID] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT DISTINCT patient FROM stage_touched LIMIT {MANY_PATIENTS + 1}")
+        patients = {patient for (patient,) in cursor.fetchall()}
+    return patients if len(patients) <= MANY_PATIENTS else None
 
 
 def _blocks(rows: Iterable[Row | BadRow]) -> Iterator[list[Row | BadRow]]:
@@ -139,158 +196,3 @@ def _blocks(rows: Iterable[Row | BadRow]) -> Iterator[list[Row | BadRow]]:
             block, size = [], 0
     if block:
         yield block
-
-
-class _Loader:
-    """Takes the blocks of one file: judges, merges, and counts each row in one column."""
-
-    def __init__(self, feed_file: FeedFile, mapping: Mapping, *, now: datetime) -> None:
-        self.patients: set[uuid.UUID] | None = set()
-        self.lines: dict[int, RowOutcome] = {}
-        self._file = feed_file
-        self._now = now
-        self._judge = Judge(
-            mapping,
-            source_time=feed_file.source_time,
-            zone=hospital_zone(),
-            day_first=bool(feed_file.feed and feed_file.feed.is_day_first),
-        )
-        self._merger = Merger(feed_file, now=now)
-        self._department_at = mapping.columns.get("department", mapping.columns.get("ward"))
-        self._unlisted: set[str] = set()
-        self._unsettled: set[uuid.UUID] = set()
-
-    def take(self, rows: list[Row | BadRow]) -> None:
-        """Judge and apply a block of rows and add them to the ledger."""
-        judged: list[tuple[int, Judged]] = []
-        rejected: list[tuple[Row | BadRow, Rejection]] = []
-        for row in rows:
-            verdict = (
-                Rejection(row.reason, None, [])
-                if isinstance(row, BadRow)
-                else self._judge.judge(row.fields)
-            )
-            if isinstance(verdict, Rejection):
-                rejected.append((row, verdict))
-            else:
-                judged.append((row.line, verdict))
-        self.lines.update((row.line, RowOutcome.REJECTED) for row, _ in rejected)
-        block = self._merger.apply([(line, verdict.statements) for line, verdict in judged])
-        self._keep_rejected(rejected)
-        self._keep_flaws(judged)
-        self._keep_waiting(block)
-        self.lines.update(block.outcomes)
-        self._count(block, len(rows), len(rejected))
-        self._touch(block.patients)
-
-    def settle_quiet(self) -> None:
-        """Recompute since when those touched are without a test, once for many blocks."""
-        recompute_quiet(self._unsettled)
-        if self.patients is not None:
-            self.patients |= self._unsettled
-        self._unsettled = set()
-
-    def report_drift(self, mapping: Mapping) -> None:
-        """Report once per layout what its declaration does not know."""
-        seen = [
-            *((Drift.Kind.UNKNOWN_COLUMN, name) for name, _ in mapping.unknown_columns),
-            *((Drift.Kind.MISSING_OPTIONAL, name) for name in mapping.missing_optional),
-            *((Drift.Kind.UNLISTED_STATUS, value) for value in sorted(self._unlisted)),
-        ]
-        Drift.objects.bulk_create(
-            [
-                Drift(
-                    layout=mapping.layout.name,
-                    kind=kind,
-                    name=name,
-                    first_seen_in=self._file,
-                    first_seen_at=self._now,
-                )
-                for kind, name in seen
-            ],
-            ignore_conflicts=True,
-        )
-
-    def _keep_rejected(self, rejected: list[tuple[Row | BadRow, Rejection]]) -> None:
-        rows = RejectedRow.objects.bulk_create(
-            RejectedRow(
-                feed_file=self._file,
-                reading=self._file.reading,
-                line=row.line,
-                raw=row.raw,
-                reason=verdict.reason,
-                column=verdict.column or "",
-                department=self._department_of(row),
-            )
-            for row, verdict in rejected
-        )
-        subjects = [
-            RejectedSubject(
-                rejected_row=row,
-                kind=kind,
-                identity=list(identity),
-                column_set_id=self._merger.column_set(kind, says),
-            )
-            for row, (_, verdict) in zip(rows, rejected, strict=True)
-            for kind, identity, says in verdict.subjects
-        ]
-        RejectedSubject.objects.bulk_create(subjects)
-        # A later version may be on record already: files come in any order.
-        for kind in {RecordKind(subject.kind) for subject in subjects}:
-            self._merger.settle(
-                kind, {tuple(subject.identity) for subject in subjects if subject.kind == kind}
-            )
-
-    def _department_of(self, row: Row | BadRow) -> str:
-        if isinstance(row, BadRow) or self._department_at is None:
-            return ""
-        return row.fields[self._department_at].strip()[:1000]
-
-    def _keep_flaws(self, judged: list[tuple[int, Judged]]) -> None:
-        rows = [
-            (self._file.pk, self._file.reading, line, flaw.column, flaw.reason, flaw.value)
-            for line, verdict in judged
-            for flaw in verdict.flaws
-        ]
-        self._file.flaws += len(rows)
-        if rows:
-            columns = ("feed_file_id", "reading", "line", '"column"', "reason", "value")
-            copy_rows(Flaw._meta.db_table, columns, rows)
-        for _, verdict in judged:
-            self._unlisted.update(f"{one.column}: {one.value}" for one in verdict.drift)
-
-    def _keep_waiting(self, block: Block) -> None:
-        waits = {
-            line: row
-            for line, row in block.waiting.items()
-            if block.outcomes[line] is RowOutcome.WAITING
-        }
-        if waits:
-            copy_rows(
-                WaitingRow._meta.db_table,
-                ("feed_file_id", "reading", "line", "kind", "identity", "reason", "waiting_since"),
-                (
-                    (
-                        self._file.pk,
-                        self._file.reading,
-                        line,
-                        row.kind,
-                        row.identity,
-                        row.reason,
-                        self._now,
-                    )
-                    for line, row in waits.items()
-                ),
-            )
-
-    def _count(self, block: Block, rows: int, rejected: int) -> None:
-        self._file.rows += rows
-        self._file.rejected += rejected
-        for outcome in block.outcomes.values():
-            setattr(self._file, outcome.value, getattr(self._file, outcome.value) + 1)
-
-    def _touch(self, patients: set[uuid.UUID]) -> None:
-        self._unsettled |= patients
-        if len(self._unsettled) > MANY_PATIENTS:
-            self.settle_quiet()
-            self.patients = None

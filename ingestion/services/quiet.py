@@ -15,9 +15,9 @@ from django.db import connection
 # result's time does not count, nor does that of a result which was taken back. Written as a
 # subquery for each test: joined, a table that grows within one transaction, of which the planner
 # knows nothing yet, is read whole for every patient.
-_LAST_TESTS = """
-    SELECT touched.id AS patient, last.at, last.name
-    FROM unnest(%s::uuid[]) AS touched(id)
+_RECOMPUTE = """
+    WITH last AS (SELECT touched.id AS patient, last.at, last.name
+    FROM ({touched}) AS touched(id)
     LEFT JOIN LATERAL (
         SELECT t.name, greatest(t.ordered_at, (
             SELECT max(r.performed_at) FROM ingestion_labresult r
@@ -26,25 +26,28 @@ _LAST_TESTS = """
         FROM ingestion_labtest t WHERE t.patient_id = touched.id AND NOT t.is_cancelled
         ORDER BY 2 DESC, t.test_id DESC LIMIT 1
     ) AS last ON TRUE
+    ), told AS (
+        UPDATE ingestion_patient p SET last_test_at = last.at, last_test_name = last.name
+        FROM last WHERE p.id = last.patient
+          AND (p.last_test_at, p.last_test_name) IS DISTINCT FROM (last.at, last.name)
+    )
+    UPDATE ingestion_admission a SET quiet_since = greatest(a.admitted_at, last.at)
+    FROM last WHERE a.patient_id = last.patient
+      AND a.quiet_since IS DISTINCT FROM greatest(a.admitted_at, last.at)
 """
 
 
 def recompute_quiet(patients: Collection[uuid.UUID]) -> None:
     """Set each patient's last test and each of their admissions' `quiet_since`."""
-    if not patients:
-        return
-    keys = [sorted(str(patient) for patient in patients)]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            WITH last AS ({_LAST_TESTS}), told AS (
-                UPDATE ingestion_patient p SET last_test_at = last.at, last_test_name = last.name
-                FROM last WHERE p.id = last.patient
-                  AND (p.last_test_at, p.last_test_name) IS DISTINCT FROM (last.at, last.name)
+    if patients:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _RECOMPUTE.format(touched="SELECT unnest(%s::uuid[])"),
+                [sorted(str(patient) for patient in patients)],
             )
-            UPDATE ingestion_admission a SET quiet_since = greatest(a.admitted_at, last.at)
-            FROM last WHERE a.patient_id = last.patient
-              AND a.quiet_since IS DISTINCT FROM greatest(a.admitted_at, last.at)
-            """,
-            keys,
-        )
+
+
+def recompute_quiet_of_stage() -> None:
+    """The same for whom a staged file touched, however many they are."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RECOMPUTE.format(touched="SELECT DISTINCT patient FROM stage_touched"))

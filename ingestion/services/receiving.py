@@ -26,6 +26,7 @@ from ingestion.models import FeedFile, Reading
 from ingestion.queries import FUTURE_TOLERANCE
 from ingestion.services.changes import note_change
 from ingestion.services.loading import MANY_PATIENTS, Load, prepare
+from ingestion.services.locking import TurnTaken
 from ingestion.services.registering import (
     UNREAD,
     digest_of,
@@ -157,25 +158,28 @@ def _ingest_content(
                 "It was changed while it was read. Its new content counts as a new file.",
             )
 
-        def apply() -> Receipt:
+        def apply(alone: bool) -> Receipt:
             feed_file = put_on_record(stored, content, now=now, found_by=found_by)
-            return _apply(feed_file, content, load, source_time, replay)
+            return _apply(feed_file, content, load, source_time, replay, alone=alone)
 
         return _retried(apply)
 
 
-def _retried(apply: Callable[[], Receipt]) -> Receipt:
+def _retried(apply: Callable[[bool], Receipt]) -> Receipt:
+    """Apply in a transaction, again where somebody came between; the last time alone."""
     for tried in range(_MOST_RETRIES):
         try:
             with transaction.atomic():
-                return apply()
+                return apply(False)
+        except TurnTaken:
+            continue
         except OperationalError as error:
             if getattr(error.__cause__, "pgcode", None) not in _RETRIED:
                 raise
             log.warning("applying a file is tried again", extra={"tried": tried + 1})
             time.sleep(random.uniform(0, 0.05 * 2**tried))
     with transaction.atomic():
-        return apply()
+        return apply(True)
 
 
 def _apply(
@@ -184,6 +188,8 @@ def _apply(
     load: Load,
     source_time: datetime,
     replay: Replay | None,
+    *,
+    alone: bool,
 ) -> Receipt:
     """Apply what was read. The file's row is locked: two workers never apply one file at once."""
     current = FeedFile.objects.select_for_update().get(pk=feed_file.pk)
@@ -193,7 +199,7 @@ def _apply(
     current.content = content
     current.reading = _next_number(current)
     current.finished_at = timezone.now()
-    patients = load.apply(current)
+    patients = load.apply(current, alone=alone)
     current.status = FileStatus.INGESTED
     current.refusal = current.reason = ""
     current.save()

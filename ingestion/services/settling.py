@@ -12,31 +12,38 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import Exists, OuterRef
 
-from ingestion.choices import RecordKind
+from ingestion.choices import RecordKind, Settlement
 from ingestion.merging import Timeline, Version
 from ingestion.models import RejectedRow, RejectedSubject
-from ingestion.services.tables import (
-    ADMISSIONS,
-    COMBINED_RESULTS,
-    LAB_RESULTS,
-    LAB_TESTS,
-    PATIENTS,
-    Entry,
-    Identity,
-    Table,
-    array_text,
-    fetch,
-)
+from ingestion.services.merging_rows import rank_of
+from ingestion.services.staging import Stage, array_text
+from ingestion.services.tables import Entry, Identity, fetch, tables_of
 
 
-def tables_of(kind: RecordKind) -> dict[int, Table]:
-    """Give the tables in which a kind of record is kept, by how long its identity is."""
-    return {
-        RecordKind.PATIENT: {1: PATIENTS},
-        RecordKind.ADMISSION: {2: ADMISSIONS},
-        RecordKind.LAB_TEST: {2: LAB_TESTS},
-        RecordKind.LAB_RESULT: {1: LAB_RESULTS, 2: COMBINED_RESULTS},
-    }[kind]
+def settle_stage(stage: Stage, *, now: datetime) -> None:
+    """Settle the rejected rows that a staged file has overtaken, and its own that came late."""
+    if not RejectedSubject.objects.filter(is_settled=False).exists():
+        return
+    timeline = Timeline(rank_of)
+    for kind in RecordKind:
+        spoken = [
+            f"SELECT ARRAY[{', '.join(f'{name}::text' for name in table.identity)}]"
+            f" FROM {table.stage}"
+            for table in stage.tables
+            if table.kind == kind
+        ]
+        spoken += [
+            f"SELECT identity FROM {name} WHERE kind = '{kind}'"
+            for name in ("stage_found", "stage_subject")
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT DISTINCT s.identity FROM {RejectedSubject._meta.db_table} s"
+                f" JOIN ({' UNION '.join(spoken)}) AS spoken(of) ON s.identity = spoken.of"
+                f" WHERE s.kind = '{kind}' AND NOT s.is_settled"
+            )
+            identities = [tuple(identity) for (identity,) in cursor.fetchall()]
+        settle(kind, identities, columns_of=stage.columns.columns_of, timeline=timeline, now=now)
 
 
 def settle(
@@ -64,7 +71,7 @@ def settle(
     open_subjects = RejectedSubject.objects.filter(rejected_row=OuterRef("pk"), is_settled=False)
     RejectedRow.objects.filter(
         ~Exists(open_subjects), subjects__in=overtaken, settled_at__isnull=True
-    ).update(settled_at=now)
+    ).update(settled_at=now, settlement=Settlement.OVERTAKEN)
 
 
 def _unsettled(kind: RecordKind, identities: Collection[Identity]) -> list[RejectedSubject]:

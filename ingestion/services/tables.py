@@ -1,20 +1,18 @@
-"""How records travel between Python and their tables, a block at a time.
+"""How records travel between Python and their tables, many at a time.
 
-Knows each kind's table, identity and columns. Must not know which version wins: it reads
-what is on record for many identities in one query and writes many records in one statement.
+Knows each kind's table, identity, attributes and columns, and what follows from the attributes.
+Must not know which version wins.
 """
 
 from __future__ import annotations
 
 import functools
-import io
+import hashlib
 import json
-import re
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -23,9 +21,37 @@ from psycopg2.extras import execute_values
 from ingestion.choices import RecordKind, WaitReason
 from ingestion.judging import Release
 from ingestion.merging import EXTRA, Held, Version
-from ingestion.models import Admission, LabResult, LabTest, Patient, Record
+from ingestion.models import Admission, ColumnSet, LabResult, LabTest, Patient, Record
 
 Identity = tuple[str, ...]
+
+
+class ColumnSets:
+    """Column sets by what they hold; made on first sight, then remembered."""
+
+    def __init__(self) -> None:
+        self.columns_of: dict[int, frozenset[str]] = {}
+        self.attributes_of: dict[int, frozenset[str]] = {}
+        self._keys: dict[tuple[RecordKind, frozenset[str], bool], int] = {}
+        for row in ColumnSet.objects.all():
+            self._remember(row)
+
+    def key_of(self, kind: RecordKind, says: frozenset[str], attributes: Collection[str]) -> int:
+        """Give the key of these columns, which state these attributes."""
+        key = self._keys.get((kind, says, not attributes))
+        if key is None:
+            held = {"columns": sorted(says), "attributes": sorted(attributes)}
+            digest = hashlib.sha256(json.dumps([kind, held]).encode()).hexdigest()
+            row, _ = ColumnSet.objects.get_or_create(digest=digest, defaults={"kind": kind, **held})
+            key = self._remember(row)
+        return key
+
+    def _remember(self, row: ColumnSet) -> int:
+        says, attributes = frozenset(row.columns), frozenset(row.attributes)
+        # A rejected row's column set states nothing: it must not be taken for the other.
+        self._keys[RecordKind(row.kind), says, not attributes] = row.pk
+        self.columns_of[row.pk], self.attributes_of[row.pk] = says, attributes
+        return row.pk
 
 
 @dataclass(slots=True)
@@ -41,33 +67,30 @@ class Entry(Held):
     parent: Any = None
     waits_for: WaitReason | None = None
     created: tuple[int, int] | None = None
-    is_new: bool = True
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """One kind of record: its model, what identifies it, and the columns of its attributes."""
+    """One kind of record: its model, what identifies it, its attributes and their columns.
 
+    `attributes` maps each attribute to the columns that hold it. `derived` are columns that follow
+    from others, as SQL: `{name}` stands for another column's new value, `t` is the row as it was.
+    `begun`, as SQL on a staged row, tells whether it begins a record.
+    """
+
+    number: int  # tells the kinds apart in the stage
     kind: RecordKind
     model: type[Record]
+    stage: str
     identity: tuple[str, ...]
-    columns: tuple[str, ...]
+    attributes: Mapping[str, tuple[str, ...]]
+    switches: frozenset[str] = frozenset()
+    derived: Mapping[str, str] = field(default_factory=dict)
     parent: str | None = None
     condition: str = "TRUE"
-    to_columns: Callable[[Entry], dict[str, object]] = lambda entry: dict(entry.values)
+    begun: str = "TRUE"
     to_values: Callable[[dict[str, Any]], dict[str, object]] = lambda row: row
-    bookkeeping: tuple[str, ...] = field(
-        default=(
-            "extra",
-            "statements",
-            "said_in_id",
-            "said_line",
-            "said_at",
-            "known_at",
-            "created_in_id",
-            "created_line",
-        )
-    )
+    split: Mapping[str, Callable[[Any], Sequence[object]]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -75,94 +98,56 @@ class Table:
         return self.model._meta.db_table
 
     @property
-    def written(self) -> tuple[str, ...]:
-        """Every column that is written, without key and identity."""
-        return self.columns + ((self.parent,) if self.parent else ()) + self.bookkeeping
+    def columns(self) -> tuple[str, ...]:
+        """The columns that hold attributes."""
+        return tuple(column for columns in self.attributes.values() for column in columns)
+
+    @property
+    def staged(self) -> tuple[str, ...]:
+        """The columns of the stage."""
+        return ("line", "column_set", "extra", *self.identity, *map(staged_name, self.columns))
+
+    def stated(self, values: Mapping[str, object]) -> list[object]:
+        """Put a statement's values into the order of the columns."""
+        row: list[object] = []
+        for attribute in self.attributes:
+            if attribute in self.split:
+                row += self.split[attribute](values.get(attribute))
+            else:
+                row.append(values.get(attribute))
+        return row
 
 
-def _admission_columns(entry: Entry) -> dict[str, object]:
-    """What the stated release means beside the admission on record (contract, section 3)."""
-    values = entry.values
-    release = values.get("release")
-    admitted_at = values["admitted_at"]
-    assert isinstance(admitted_at, datetime)
-    stated = release if isinstance(release, Release) else None
-    standing = stated if stated and stated.at >= admitted_at else None
-    return {
-        "admitted_at": admitted_at,
-        "stated_release_at": stated.at if stated else None,
-        "is_stated_release_confirmed": bool(stated and stated.confirmed),
-        "released_at": standing.at if standing and standing.confirmed else None,
-        "planned_release_at": standing.at if standing and not standing.confirmed else None,
-        "department_id": values.get("department"),
-        "room": values.get("room"),
-        # Never earlier than the admission; the tests are added when the block is done.
-        "quiet_since": admitted_at,
-    }
+def staged_name(column: str) -> str:
+    """A department is staged by its name, since it may not be on record yet."""
+    return "department" if column == "department_id" else column
+
+
+def _single(*names: str) -> dict[str, tuple[str, ...]]:
+    return {name: (name,) for name in names}
 
 
 def _admission_values(row: dict[str, Any]) -> dict[str, object]:
     at = row["stated_release_at"]
     return {
         "admitted_at": row["admitted_at"],
-        "release": Release(at, row["is_stated_release_confirmed"]) if at else None,
+        "release": Release(at, bool(row["is_stated_release_confirmed"])) if at else None,
         "department": row["department_id"],
         "room": row["room"],
     }
 
 
-def _result_columns(entry: Entry) -> dict[str, object]:
-    values = entry.values
-    return {
-        "test_id": None,
-        "patient_number": None,
-        **values,
-        "unit_is_ambiguous": bool(values.get("unit_is_ambiguous")),
-        "is_withdrawn": bool(values.get("is_withdrawn")),
-        "is_taken_back": False,
-        "waits_for": entry.waits_for,
-    }
-
-
-def _combined_result_columns(entry: Entry) -> dict[str, object]:
-    return {
-        **_result_columns(entry),
-        "test_id": entry.identity[0],
-        "patient_number": entry.identity[1],
-        "is_taken_back": entry.values.get("value") is None,
-    }
-
-
-def _test_columns(entry: Entry) -> dict[str, object]:
-    return {**entry.values, "is_cancelled": bool(entry.values.get("is_cancelled"))}
-
-
-_RESULT_COLUMNS = (
-    "performed_at",
-    "value",
-    "number",
-    "comparator",
-    "unit",
-    "unit_is_ambiguous",
-    "reference_range",
-    "status",
-    "is_withdrawn",
-    "is_taken_back",
-    "reviewing_physician",
-    "waits_for",
-)
-
-
-def _result_values(row: dict[str, Any]) -> dict[str, object]:
-    derived = ("is_taken_back", "waits_for")
-    return {name: value for name, value in row.items() if name not in derived}
+def _release_parts(release: Any) -> Sequence[object]:
+    return (release.at, release.confirmed) if release else (None, None)
 
 
 PATIENTS = Table(
+    number=1,
     kind=RecordKind.PATIENT,
     model=Patient,
+    stage="stage_patient",
     identity=("patient_id",),
-    columns=(
+    attributes=_single(
         "first_name",
         "last_name",
         "date_of_birth",
@@ -173,29 +158,38 @@ PATIENTS = Table(
         "allergies",
     ),
 )
+# What the stated release means beside the admission on record (contract, section 3).
+_STANDING = "CASE WHEN {stated_release_at} >= {admitted_at} AND %s THEN {stated_release_at} END"
 ADMISSIONS = Table(
+    number=2,
     kind=RecordKind.ADMISSION,
     model=Admission,
+    stage="stage_admission",
     identity=("case_number", "patient_number"),
-    columns=(
-        "admitted_at",
-        "stated_release_at",
-        "is_stated_release_confirmed",
-        "released_at",
-        "planned_release_at",
-        "department_id",
-        "room",
-        "quiet_since",
-    ),
+    attributes={
+        "admitted_at": ("admitted_at",),
+        "release": ("stated_release_at", "is_stated_release_confirmed"),
+        "department": ("department_id",),
+        "room": ("room",),
+    },
+    switches=frozenset({"is_stated_release_confirmed"}),
+    derived={
+        "released_at": _STANDING % "{is_stated_release_confirmed}",
+        "planned_release_at": _STANDING % "NOT {is_stated_release_confirmed}",
+        # Never earlier than the admission; the tests are added when all is applied.
+        "quiet_since": "{admitted_at}",
+    },
     parent="patient_id",
-    to_columns=_admission_columns,
     to_values=_admission_values,
+    split={"release": _release_parts},
 )
 LAB_TESTS = Table(
+    number=3,
     kind=RecordKind.LAB_TEST,
     model=LabTest,
+    stage="stage_lab_test",
     identity=("test_id", "patient_number"),
-    columns=(
+    attributes=_single(
         "name",
         "ordered_at",
         "ordering_physician",
@@ -204,35 +198,121 @@ LAB_TESTS = Table(
         "status",
         "is_cancelled",
     ),
+    switches=frozenset({"is_cancelled"}),
     parent="patient_id",
-    to_columns=_test_columns,
 )
 LAB_RESULTS = Table(
+    number=4,
     kind=RecordKind.LAB_RESULT,
     model=LabResult,
+    stage="stage_lab_result",
     identity=("result_id",),
-    columns=("test_id", "patient_number", *_RESULT_COLUMNS),
+    attributes=_single(
+        "test_id",
+        "patient_number",
+        "performed_at",
+        "value",
+        "number",
+        "comparator",
+        "unit",
+        "unit_is_ambiguous",
+        "reference_range",
+        "status",
+        "is_withdrawn",
+        "reviewing_physician",
+    ),
+    switches=frozenset({"unit_is_ambiguous", "is_withdrawn"}),
+    derived={"is_taken_back": "FALSE"},
     parent="lab_test_id",
-    to_columns=_result_columns,
-    to_values=_result_values,
 )
 COMBINED_RESULTS = Table(
+    number=5,
     kind=RecordKind.LAB_RESULT,
     model=LabResult,
+    stage="stage_combined_result",
     identity=("test_id", "patient_number"),
-    columns=_RESULT_COLUMNS,
+    attributes=_single("performed_at", "value", "number", "comparator"),
+    derived={
+        "is_taken_back": "{value} IS NULL",
+        "unit_is_ambiguous": "FALSE",
+        "is_withdrawn": "FALSE",
+    },
     parent="lab_test_id",
     condition="t.result_id IS NULL",
-    to_columns=_combined_result_columns,
-    to_values=_result_values,
+    begun="s.value IS NOT NULL",
 )
+# In this order a parent is there before its child.
+TABLES = (PATIENTS, ADMISSIONS, LAB_TESTS, LAB_RESULTS, COMBINED_RESULTS)
+
+
+def tables_of(kind: RecordKind) -> dict[int, Table]:
+    """Give the tables in which a kind of record is kept, by how long its identity is."""
+    return {len(table.identity): table for table in TABLES if table.kind == kind}
+
+
+def table_of(kind: RecordKind, identity: Identity) -> Table:
+    """Give the table in which such a record is kept."""
+    return _TABLE_OF[kind, len(identity)]
+
+
+_TABLE_OF = {(table.kind, len(table.identity)): table for table in TABLES}
+
+
+@functools.cache
+def column_types(table: Table) -> dict[str, str]:
+    """Give each column's database type: a column that is all NULL in a block has none itself."""
+    columns = table.model._meta.concrete_fields
+    return {str(column.column): column.db_type(connection) or "text" for column in columns}
+
+
+def on_identity(table: Table) -> str:
+    """Where a staged row `s` and a record `t` are the same, as SQL."""
+    same = [f"t.{name} = s.{name}" for name in table.identity]
+    return " AND ".join([*same, table.condition])
+
+
+def staged_rows(table: Table) -> str:
+    """What is staged, as SQL, under the names that the record's columns have."""
+    if table is not ADMISSIONS:
+        return table.stage
+    return (
+        f"(SELECT s.*, d.id AS department_id FROM {table.stage} s"
+        " LEFT JOIN ingestion_department d ON d.name = s.department)"
+    )
+
+
+def as_stated(table: Table, columns: ColumnSets, sets: Collection[int]) -> dict[str, str]:
+    """What each column becomes by a staged row `s` of these column sets, as SQL.
+
+    A column that is not stated keeps the value that `t` holds.
+    """
+    stated = {}
+    for attribute, names in table.attributes.items():
+        by = sorted(key for key in sets if attribute in columns.attributes_of[key])
+        for name in names:
+            value = f"coalesce(s.{name}, FALSE)" if name in table.switches else f"s.{name}"
+            if len(by) == len(sets):
+                stated[name] = value
+            elif by:
+                stated[name] = (
+                    f"CASE WHEN s.column_set IN ({', '.join(map(str, by))})"
+                    f" THEN {value} ELSE t.{name} END"
+                )
+            else:
+                stated[name] = f"t.{name}"
+    return stated
 
 
 def fetch(table: Table, identities: Iterable[Identity]) -> dict[Identity, Entry]:
     """Read what is on record for these identities, in one query; what is not there is absent."""
     wanted = list(identities)
     arrays = [[identity[at] for identity in wanted] for at in range(len(table.identity))]
-    columns = ("id", *table.identity, *table.written)
+    columns = (
+        *("id", *table.identity, *table.columns, "extra", "statements"),
+        *("said_in_id", "said_line", "created_in_id", "created_line"),
+        *((table.parent,) if table.parent else ()),
+        *(("waits_for",) if table.model is LabResult else ()),
+    )
     on = " AND ".join(f"t.{name} = wanted.{name}" for name in table.identity)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -248,9 +328,9 @@ def fetch(table: Table, identities: Iterable[Identity]) -> dict[Identity, Entry]
 
 def _entry_of(table: Table, row: dict[str, Any]) -> Entry:
     values = table.to_values({name: row[name] for name in table.columns})
-    values.update({EXTRA + name: value for name, value in _as_json(row["extra"]).items()})
+    values.update({EXTRA + name: value for name, value in as_json(row["extra"]).items()})
     statements = {
-        int(columns): Version(*version) for columns, version in _as_json(row["statements"]).items()
+        int(columns): Version(*version) for columns, version in as_json(row["statements"]).items()
     }
     latest = next(
         version
@@ -266,132 +346,60 @@ def _entry_of(table: Table, row: dict[str, Any]) -> Entry:
         parent=row[table.parent] if table.parent else None,
         waits_for=row.get("waits_for"),
         created=(row["created_in_id"], row["created_line"]) if row["created_in_id"] else None,
-        is_new=False,
     )
 
 
-def _as_json(value: Any) -> dict[str, Any]:
+def as_json(value: Any) -> dict[str, Any]:
+    """Read what the driver gives for a jsonb."""
     loaded: dict[str, Any] = json.loads(value) if isinstance(value, str) else value
     return loaded
 
 
 def write(table: Table, entries: Sequence[Entry], *, now: datetime) -> None:
-    """Insert the new records and update the others, each as one statement.
-
-    Sorted by identity: neighbouring keys make the index twice as quick, and one order for
-    everybody is what keeps two writers from waiting for each other.
-    """
-    ordered = sorted(entries, key=lambda entry: entry.identity)
-    _insert(table, [entry for entry in ordered if entry.is_new], now)
-    _update(table, [entry for entry in ordered if not entry.is_new], now)
-    for entry in ordered:
-        entry.is_new = False
-
-
-def _row(table: Table, entry: Entry, now: datetime) -> dict[str, object]:
-    row = table.to_columns(entry)
-    latest = entry.latest
-    assert latest is not None
-    if table.parent:
-        row[table.parent] = entry.parent
-    created_in, created_line = entry.created or (None, None)
-    row.update(
-        extra=json.dumps(
-            {
-                name.removeprefix(EXTRA): v
-                for name, v in entry.values.items()
-                if name.startswith(EXTRA)
-            }
-        ),
-        statements=json.dumps({str(columns): list(v) for columns, v in entry.statements.items()}),
-        said_in_id=latest.file,
-        said_line=latest.line,
-        said_at=latest.at,
-        known_at=now,
-        created_in_id=created_in,
-        created_line=created_line,
+    """Write records that are on record already, in one statement, sorted by identity."""
+    if not entries:
+        return
+    types = column_types(table)
+    columns = (
+        *(*table.columns, "extra", "statements", "said_in_id", "said_line", "said_at", "known_at"),
+        *("created_in_id", "created_line"),
     )
-    return row
-
-
-def _insert(table: Table, entries: Sequence[Entry], now: datetime) -> None:
-    if not entries:
-        return
-    columns = table.identity + table.written
-    if table is PATIENTS:
-        # Made here and not by the database, so that children can be linked without asking.
-        columns = ("id", *columns)
-        for entry in entries:
-            entry.key = uuid.uuid4()
-    copy_rows(table.name, columns, (_inserted(table, entry, columns, now) for entry in entries))
-
-
-def _inserted(table: Table, entry: Entry, columns: Sequence[str], now: datetime) -> list[object]:
-    row = _row(table, entry, now)
-    row.update(zip(table.identity, entry.identity, strict=True), id=entry.key)
-    return [row.get(name) for name in columns]
-
-
-def _update(table: Table, entries: Sequence[Entry], now: datetime) -> None:
-    if not entries:
-        return
-    rows = [(entry.key, _row(table, entry, now)) for entry in entries]
-    types = _column_types(table)
-    taken = {name: f"new.{name}::{types[name]}" for name in table.written}
+    taken = {name: f"new.{name}::{types[name]}" for name in columns}
+    fresh = {name: taken[name] for name in table.columns}
+    taken |= {name: text.format(**fresh) for name, text in table.derived.items()}
     # What was known does not become known earlier because another worker was slower.
     taken["known_at"] = f"greatest(t.known_at, {taken['known_at']})"
-    assignments = ", ".join(f"{name} = {value}" for name, value in taken.items())
+    ordered = sorted(entries, key=lambda entry: entry.identity)
     with connection.cursor() as cursor:
         execute_values(
             cursor.cursor,
-            f"UPDATE {table.name} t SET {assignments} FROM (VALUES %s)"
-            f" AS new(id, {', '.join(table.written)}) WHERE t.id = new.id::{types['id']}",
-            [(str(key), *(row.get(name) for name in table.written)) for key, row in rows],
+            f"UPDATE {table.name} t SET"
+            f" {', '.join(f'{name} = {value}' for name, value in taken.items())}"
+            f" FROM (VALUES %s) AS new(id, {', '.join(columns)})"
+            f" WHERE t.id = new.id::{types['id']}",
+            [(_key(entry), *_row(table, entry, now)) for entry in ordered],
             page_size=1000,
         )
 
 
-@functools.cache
-def _column_types(table: Table) -> dict[str, str]:
-    """Give each column's database type: a column that is all NULL in a block has none itself."""
-    columns = table.model._meta.concrete_fields
-    return {str(column.column): column.db_type(connection) or "text" for column in columns}
+def _key(entry: Entry) -> object:
+    return str(entry.key) if isinstance(entry.key, uuid.UUID) else entry.key
 
 
-def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Insert rows by COPY, the quickest way in that still checks every constraint."""
-    text = io.StringIO()
-    for row in rows:
-        text.write("\t".join([_copy_text(value) for value in row]) + "\n")
-    text.seek(0)
-    with connection.cursor() as cursor:
-        cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", text)
-
-
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-
-
-def _copy_text(value: object) -> str:
-    """Write one value in COPY's text format. Raises TypeError for what has no plain text form."""
-    if value is None:
-        return "\\N"
-    if isinstance(value, str):
-        return value.translate(_ESCAPES) if _NEEDS_ESCAPE(value) else value
-    if isinstance(value, bool):
-        return "t" if value else "f"
-    if isinstance(value, (int, Decimal, uuid.UUID)):
-        return str(value)
-    if isinstance(value, (datetime, date)):
-        return value.isoformat()
-    if isinstance(value, (list, tuple)):
-        return array_text(value).translate(_ESCAPES)
-    raise TypeError(f"no COPY form for {type(value).__name__}")
-
-
-_NEEDS_ESCAPE = re.compile(r"[\\\t\n\r]").search
-
-
-def array_text(values: Sequence[object]) -> str:
-    """Write PostgreSQL's text form of an array of texts."""
-    quoted = (str(value).replace("\\", "\\\\").replace('"', '\\"') for value in values)
-    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
+def _row(table: Table, entry: Entry, now: datetime) -> list[object]:
+    latest = entry.latest
+    assert latest is not None
+    held = table.stated(entry.values)
+    row = [
+        bool(value) if name in table.switches else value
+        for name, value in zip(table.columns, held, strict=True)
+    ]
+    extra = {
+        name.removeprefix(EXTRA): value
+        for name, value in entry.values.items()
+        if name.startswith(EXTRA)
+    }
+    statements = {str(columns): list(version) for columns, version in entry.statements.items()}
+    created_in, created_line = entry.created or (None, None)
+    said = [json.dumps(extra), json.dumps(statements), latest.file, latest.line, latest.at, now]
+    return [*row, *said, created_in, created_line]

@@ -1,0 +1,391 @@
+"""What a file says becomes the record, in one transaction and a handful of statements.
+
+A record that is new, or whose newest statement this is, is written as it stands in the stage; so is
+what comes late to a record that was always stated in the same columns. The rest is merged by hand
+(`merging_rows`). Parents come before children; what waited for a new parent is linked at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from ingestion.choices import RecordKind, RowOutcome, WaitReason
+from ingestion.merging import Version
+from ingestion.models import FeedFile
+from ingestion.models.fields import Lines
+from ingestion.services.belonging import PLACED, attach_results
+from ingestion.services.locking import WHOLE_RECORD_ROWS, take_turn
+from ingestion.services.merging_rows import merge_by_hand
+from ingestion.services.quiet import recompute_quiet_of_stage
+from ingestion.services.settling import settle_stage
+from ingestion.services.staging import Stage, bring_stage
+from ingestion.services.tables import (
+    ADMISSIONS,
+    COMBINED_RESULTS,
+    LAB_RESULTS,
+    LAB_TESTS,
+    PATIENTS,
+    Table,
+    as_stated,
+    on_identity,
+    staged_rows,
+)
+
+OUTCOMES = tuple(RowOutcome)
+CREATED, UPDATED, UNCHANGED, SUPERSEDED, WAITING = range(5)
+# How a staged row meets its record. By hand: whatever is not plain.
+BY_HAND, NEWER, AGAIN, LATE = range(4)
+_RESULTS = (LAB_RESULTS, COMBINED_RESULTS)
+_PATIENT_OF_TEST = "(SELECT patient_id FROM ingestion_labtest WHERE id = parent)"
+_MANY = 1_000  # above so many rows the planner is told how many there are
+
+
+# Each outcome with its lines, those of the commonest aside. A combined row did the first of what
+# its records did.
+_LINES = """
+    WITH of_line AS MATERIALIZED (
+        SELECT line, min(outcome) AS outcome FROM stage_done GROUP BY line
+    ), counted AS (
+        SELECT outcome, row_number() OVER (ORDER BY count(*) DESC, outcome) AS place
+        FROM of_line GROUP BY outcome
+    )
+    SELECT c.outcome, CASE WHEN c.place > 1 THEN (
+        SELECT range_agg(int4range(l.line, l.line + 1))::text FROM of_line l
+        WHERE l.outcome = c.outcome
+    ) END FROM counted c
+"""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What became of a file's lines, by column of the ledger, and how many flaws they had."""
+
+    lines: dict[RowOutcome, Lines]
+    flaws: int
+
+
+class Applying:
+    """Applies one staged file, inside a transaction."""
+
+    def __init__(self, feed_file: FeedFile, stage: Stage, *, now: datetime) -> None:
+        self._file = feed_file
+        self._stage = stage
+        self._now = now
+        self._given: dict[str, Any] = {
+            "file": feed_file.pk,
+            "reading": feed_file.reading,
+            "source_time": feed_file.source_time,
+            "micros": Version.of(feed_file.source_time, feed_file.pk, 0).source_time,
+            "now": now,
+        }
+
+    def apply(self, *, alone: bool) -> Applied:
+        """Apply everything, and say what each line did. `alone`: nobody else writes meanwhile."""
+        stage = self._stage
+        bring_stage(stage)
+        take_turn(
+            stage.tables,
+            has_subjects=stage.subjects.count > 0,
+            alone=alone or stage.rows > WHOLE_RECORD_ROWS,
+        )
+        self._make_departments()
+        for table in stage.tables:
+            self._take(table)
+            if table is PATIENTS:
+                self._link_children()
+            if table in (PATIENTS, LAB_TESTS):
+                self._attach_results_of_tests()
+        self._keep_rejected()
+        self._mark_applied()
+        settle_stage(stage, now=self._now)
+        recompute_quiet_of_stage()
+        return Applied(self._lines(), stage.flaws.count)
+
+    def _make_departments(self) -> None:
+        if self._stage.departments:
+            # In one order: two files with the same two new wards must not wait for each other.
+            self._run(
+                "INSERT INTO ingestion_department (name) SELECT name FROM unnest(%(names)s::text[])"
+                " AS said(name) WHERE NOT EXISTS"
+                " (SELECT FROM ingestion_department d WHERE d.name = said.name)"
+                " ORDER BY name ON CONFLICT DO NOTHING",
+                names=sorted(self._stage.departments),
+            )
+
+    def _take(self, table: Table) -> None:
+        """Begin what is new; then meet what was there."""
+        staged = self._stage.records[table].count
+        if self._begin(table) < staged:
+            self._meet(table, is_large=staged > _MANY)
+            self._write_newer(table)
+            self._keep_late(table)
+            merge_by_hand(table, self._file, self._stage.columns, now=self._now)
+            if table in _RESULTS:
+                self._attach_met_results(table)
+            if table.parent:
+                self._mark_waiting(table)
+        if table.parent:
+            self._keep_waiting(table)
+
+    def _begin(self, table: Table) -> int:
+        """Insert the records that are new. Returns how many rows that were."""
+        inserted = {name: f"s.{name}" for name in (*table.identity, *table.columns)}
+        inserted |= {name: f"coalesce(s.{name}, FALSE)" for name in table.switches}
+        derived = {name: text.format(**inserted) for name, text in table.derived.items()}
+        columns = inserted | derived | self._bookkeeping(table)
+        rows, patient = staged_rows(table), "parent"
+        before = ""
+        if table in (ADMISSIONS, LAB_TESTS):
+            rows += " s LEFT JOIN ingestion_patient p ON p.patient_id = s.patient_number"
+            columns["patient_id"] = "p.id"
+        elif table in _RESULTS:
+            ids = f"SELECT DISTINCT test_id FROM {table.stage}"
+            before = PLACED.format(ids=ids, rows=rows) + ", "
+            rows, patient = (
+                "placed s",
+                "(SELECT patient_id FROM ingestion_labtest WHERE id = parent)",
+            )
+            columns |= {"lab_test_id": "s.lab_test_id", "waits_for": "s.waits_for"}
+        else:
+            rows += " s"
+            columns["id"] = "gen_random_uuid()"
+        outcome = f"CASE WHEN begun IS NULL THEN {UNCHANGED} ELSE {CREATED} END"
+        if table.parent:
+            outcome = f"CASE WHEN parent IS NULL THEN {WAITING} ELSE {outcome} END"
+        conflict = " WHERE result_id IS NULL" if table is COMBINED_RESULTS else ""
+        touched = (
+            f"INSERT INTO stage_touched SELECT DISTINCT patient FROM (SELECT {patient} AS patient"
+            " FROM made) AS of WHERE patient IS NOT NULL"
+        )
+        self._run(
+            f"""
+            WITH {before}made AS (
+                INSERT INTO {table.name} ({", ".join(columns)})
+                SELECT {", ".join(columns.values())} FROM {rows}
+                ORDER BY {", ".join(f"s.{name}" for name in table.identity)}, s.line
+                ON CONFLICT ({", ".join(table.identity)}){conflict} DO NOTHING
+                RETURNING said_line AS line, created_in_id AS begun,
+                    {table.parent or "id"} AS parent
+            ), done AS (
+                INSERT INTO stage_done (number, line, outcome)
+                SELECT {table.number}, line, {outcome} FROM made
+            )
+            {touched}
+            """
+        )
+        return self._count(f"SELECT count(*) FROM stage_done WHERE number = {table.number}")
+
+    def _bookkeeping(self, table: Table) -> dict[str, str]:
+        version = "jsonb_build_array(%(micros)s::bigint, %(file)s::bigint, s.line)"
+        begun = table.begun
+        return {
+            "extra": "s.extra",
+            "statements": f"jsonb_build_object(s.column_set::text, {version})",
+            "said_in_id": "%(file)s",
+            "said_line": "s.line",
+            "said_at": "%(source_time)s",
+            "known_at": "%(now)s",
+            "created_in_id": f"CASE WHEN {begun} THEN %(file)s::bigint END",
+            "created_line": f"CASE WHEN {begun} THEN s.line END",
+        }
+
+    def _meet(self, table: Table, *, is_large: bool) -> None:
+        """Find the records of the rows that began none, and say how each meets its own."""
+        stated = as_stated(table, self._stage.columns, self._stage.column_sets[table])
+        same = [f"t.{name} IS NOT DISTINCT FROM {stated[name]}" for name in table.columns]
+        same.append("jsonb_strip_nulls(t.extra || s.extra) = jsonb_strip_nulls(t.extra)")
+        self._run(
+            f"""
+            INSERT INTO stage_met (number, line, way, is_same)
+            SELECT {table.number}, line, CASE
+                WHEN repeated OR created_in_id IS NULL THEN {BY_HAND}
+                WHEN said_at < %(source_time)s THEN {NEWER}
+                WHEN is_same AND statements = jsonb_build_object(column_set::text,
+                    jsonb_build_array(%(micros)s::bigint, %(file)s::bigint, line)) THEN {AGAIN}
+                WHEN said_at > %(source_time)s AND statements ? column_set::text
+                    AND statements - column_set::text = '{{}}'::jsonb THEN {LATE}
+                ELSE {BY_HAND} END, is_same
+            FROM (
+                SELECT s.line, s.column_set, t.said_at, t.statements, t.created_in_id,
+                    count(*) OVER (PARTITION BY t.id) > 1 AS repeated,
+                    {" AND ".join(same)} AS is_same
+                FROM {staged_rows(table)} s JOIN {table.name} t ON {on_identity(table)}
+                WHERE NOT EXISTS (SELECT FROM stage_done d
+                    WHERE d.number = {table.number} AND d.line = s.line)
+            ) AS met
+            """
+        )
+        self._run(
+            f"INSERT INTO stage_done (number, line, outcome) SELECT number, line, CASE"
+            f" WHEN is_same THEN {UNCHANGED} WHEN way = {LATE} THEN {SUPERSEDED} ELSE {UPDATED} END"
+            f" FROM stage_met WHERE number = {table.number} AND way <> {BY_HAND}"
+        )
+        if is_large:
+            self._run("ANALYZE stage_met")
+
+    def _write_newer(self, table: Table) -> None:
+        """Write the rows that are the newest statement of their record."""
+        stated = as_stated(table, self._stage.columns, self._stage.column_sets[table])
+        taken = stated | {name: text.format(**stated) for name, text in table.derived.items()}
+        if table is ADMISSIONS:
+            # It is computed anew where the patient is touched, and must not be lost elsewhere.
+            kept = f"CASE WHEN t.admitted_at = {stated['admitted_at']} THEN t.quiet_since ELSE"
+            taken["quiet_since"] = f"{kept} {stated['admitted_at']} END"
+        book = self._bookkeeping(table)
+        taken |= {name: book[name] for name in ("said_in_id", "said_line", "said_at")}
+        taken["extra"] = "t.extra || s.extra"
+        taken["statements"] = f"t.statements || {book['statements']}"
+        taken["known_at"] = "greatest(t.known_at, %(now)s)"
+        parent = table.parent or "id"
+        patient = {"patient_id": "parent", "lab_test_id": _PATIENT_OF_TEST}.get(
+            parent, "NULL::uuid"
+        )
+        self._run(
+            f"""
+            WITH written AS (
+                UPDATE {table.name} t
+                SET {", ".join(f"{name} = {value}" for name, value in taken.items())}
+                FROM stage_met m JOIN {staged_rows(table)} s ON s.line = m.line
+                WHERE m.number = {table.number} AND m.way = {NEWER} AND {on_identity(table)}
+                RETURNING m.is_same, t.{parent} AS parent
+            )
+            INSERT INTO stage_touched SELECT DISTINCT patient FROM (
+                SELECT {patient} AS patient FROM written WHERE NOT is_same
+            ) AS of WHERE patient IS NOT NULL
+            """
+        )
+
+    def _keep_late(self, table: Table) -> None:
+        """Keep what came late and changed nothing: it is part of the record's history."""
+        names = ", ".join(f"'{name}', s.{name}" for name in table.columns)
+        self._run(
+            f"""
+            INSERT INTO ingestion_lateversion (kind, identity, feed_file_id, line, column_set_id,
+                outcome, stated, known_at)
+            SELECT '{table.kind}', ARRAY[{", ".join(f"s.{name}" for name in table.identity)}],
+                %(file)s, s.line, s.column_set, CASE WHEN m.is_same THEN '{RowOutcome.UNCHANGED}'
+                ELSE '{RowOutcome.SUPERSEDED}' END, jsonb_build_object({names}) || s.extra, %(now)s
+            FROM stage_met m JOIN {staged_rows(table)} s ON s.line = m.line
+            WHERE m.number = {table.number} AND m.way = {LATE}
+            """
+        )
+
+    def _link_children(self) -> None:
+        """Link the admissions and tests that waited for these patients."""
+        for table in (ADMISSIONS, LAB_TESTS):
+            identity = ", ".join(f"t.{name}::text" for name in table.identity)
+            self._run(
+                f"""
+                WITH linked AS (
+                    UPDATE {table.name} t SET patient_id = p.id,
+                        known_at = greatest(t.known_at, %(now)s)
+                    FROM stage_patient s JOIN ingestion_patient p ON p.patient_id = s.patient_id
+                    WHERE t.patient_number = s.patient_id AND t.patient_id IS NULL
+                    RETURNING t.patient_id, ARRAY[{identity}] AS identity
+                ), found AS (
+                    INSERT INTO stage_found (kind, identity)
+                    SELECT '{table.kind}', identity FROM linked
+                )
+                INSERT INTO stage_touched SELECT DISTINCT patient_id FROM linked
+                """
+            )
+
+    def _attach_results_of_tests(self) -> None:
+        """Tests that came, changed or found their patient gain results, or lose them."""
+        attach_results(
+            f"SELECT s.test_id FROM stage_lab_test s JOIN stage_done d ON d.line = s.line"
+            f" WHERE d.number = {LAB_TESTS.number} AND d.outcome <> {UNCHANGED} UNION"
+            f" SELECT identity[1] FROM stage_found WHERE kind = '{RecordKind.LAB_TEST}'",
+            now=self._now,
+        )
+
+    def _attach_met_results(self, table: Table) -> None:
+        attach_results(
+            f"SELECT DISTINCT t.test_id FROM stage_met m JOIN {table.stage} s ON s.line = m.line"
+            f" JOIN {table.name} t ON {on_identity(table)} WHERE m.number = {table.number}",
+            now=self._now,
+        )
+
+    def _mark_waiting(self, table: Table) -> None:
+        """Whatever a row did to it, a record without its parent waits, and no other does.
+
+        A row may have begun a record that waited, and a later one of its file found the parent.
+        """
+        self._run(
+            f"UPDATE stage_done d SET outcome = CASE WHEN t.{table.parent} IS NULL THEN {WAITING}"
+            f" ELSE {CREATED} END FROM {table.stage} s JOIN {table.name} t ON {on_identity(table)}"
+            f" WHERE d.number = {table.number} AND d.line = s.line"
+            f" AND (t.{table.parent} IS NULL) <> (d.outcome = {WAITING})"
+        )
+
+    def _keep_waiting(self, table: Table) -> None:
+        """Note the lines that wait. Of a combined row the first record that waits says why."""
+        reason = "t.waits_for" if table in _RESULTS else f"'{WaitReason.PATIENT}'"
+        self._run(
+            f"""
+            INSERT INTO ingestion_waitingrow
+                (feed_file_id, reading, line, kind, identity, reason, waiting_since)
+            SELECT %(file)s, %(reading)s, s.line, '{table.kind}',
+                ARRAY[{", ".join(f"s.{name}" for name in table.identity)}], {reason}, %(now)s
+            FROM stage_done d JOIN {table.stage} s ON s.line = d.line
+            JOIN {table.name} t ON {on_identity(table)}
+            WHERE d.number = {table.number} AND d.outcome = {WAITING} AND NOT EXISTS (
+                SELECT FROM stage_done e WHERE e.line = d.line AND e.outcome < {WAITING})
+            ON CONFLICT DO NOTHING
+            """
+        )
+
+    def _keep_rejected(self) -> None:
+        stage = self._stage
+        if stage.rejected.count:
+            self._run(
+                "INSERT INTO ingestion_rejectedrow (feed_file_id, reading, line, raw, reason,"
+                ' "column", department) SELECT %(file)s, %(reading)s, line, raw, reason, "column",'
+                " department FROM stage_rejected"
+            )
+        if stage.subjects.count:
+            self._run(
+                "INSERT INTO ingestion_rejectedsubject (rejected_row_id, kind, identity,"
+                " column_set_id, is_settled) SELECT r.id, s.kind, s.identity, s.column_set, FALSE"
+                " FROM stage_subject s JOIN ingestion_rejectedrow r ON r.feed_file_id = %(file)s"
+                " AND r.reading = %(reading)s AND r.line = s.line"
+            )
+        if stage.flaws.count:
+            self._run(
+                'INSERT INTO ingestion_flaw (feed_file_id, reading, line, "column", reason, value)'
+                ' SELECT %(file)s, %(reading)s, line, "column", reason, value FROM stage_flaw'
+            )
+
+    def _mark_applied(self) -> None:
+        """Say on the waiting lines of the records that found their parent that they are applied."""
+        self._run(
+            "UPDATE ingestion_waitingrow w SET applied_at = %(now)s"
+            " FROM (SELECT DISTINCT kind, identity FROM stage_found) AS f"
+            " WHERE w.kind = f.kind AND w.identity = f.identity AND w.applied_at IS NULL"
+        )
+
+    def _lines(self) -> dict[RowOutcome, Lines]:
+        """Which lines did what. The commonest is what is left: a million rows that all did the same
+        are one range, and need not be looked at."""
+        with connection.cursor() as cursor:
+            cursor.execute(_LINES)
+            told = cursor.fetchall()
+        lines = {outcome: Lines.parse(text) for outcome, text in told if text is not None}
+        if told:
+            commonest = next(outcome for outcome, text in told if text is None)
+            lines[commonest] = self._stage.judged.lines.without(lines.values())
+        of = {outcome: lines.get(number, Lines()) for number, outcome in enumerate(OUTCOMES)}
+        return of | {RowOutcome.REJECTED: self._stage.not_applied.lines}
+
+    def _run(self, query: str, **more: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(query, self._given | more)
+
+    def _count(self, query: str) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            return int(cursor.fetchone()[0])

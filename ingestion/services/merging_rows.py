@@ -1,0 +1,153 @@
+"""Staged rows that are not plain are merged into their records one by one, a block at a time.
+
+For ties, for what is older than some of what a record holds, and for several rows of one record in
+a file. Which version wins is told by `merging`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+from django.db import connection
+from psycopg2.extras import execute_values
+
+from ingestion.choices import RowOutcome
+from ingestion.merging import EXTRA, Timeline, Version, merge
+from ingestion.models import FeedFile, LateVersion
+from ingestion.services.tables import (
+    COMBINED_RESULTS,
+    ColumnSets,
+    Entry,
+    Table,
+    as_json,
+    fetch,
+    staged_rows,
+    write,
+)
+
+_BLOCK = 2_000
+_NUMBER_OF = {outcome: number for number, outcome in enumerate(RowOutcome)}
+# The way of stage_met that leaves a row to this module.
+BY_HAND = 0
+
+
+def merge_by_hand(table: Table, feed_file: FeedFile, columns: ColumnSets, *, now: datetime) -> None:
+    """Merge the rows that are marked for it, in the order of their lines."""
+    timeline = Timeline(rank_of)
+    for rows in _blocks(table):
+        entries = fetch(table, {tuple(row[name] for name in table.identity) for row in rows})
+        outcomes, late = [], []
+        for row in rows:
+            entry = entries[tuple(row[name] for name in table.identity)]
+            version = Version.of(feed_file.source_time, feed_file.pk, row["line"])
+            is_known = version in entry.statements.values()
+            values = _values(table, row, columns.attributes_of[row["column_set"]])
+            outcome = merge(
+                entry,
+                row["column_set"],
+                values,
+                version=version,
+                attributes_of=columns.attributes_of,
+                timeline=timeline,
+            )
+            outcome = _begun(table, entry, outcome, version)
+            outcomes.append((table.number, row["line"], _NUMBER_OF[outcome]))
+            if entry.latest != version and outcome not in _CHANGING and not is_known:
+                late.append(_late(table, entry, row, outcome, values, feed_file, now))
+        write(table, list(entries.values()), now=now)
+        _touch(table, entries)
+        LateVersion.objects.bulk_create(late)
+        with connection.cursor() as cursor:
+            execute_values(
+                cursor.cursor, "INSERT INTO stage_done (number, line, outcome) VALUES %s", outcomes
+            )
+
+
+_CHANGING = (RowOutcome.CREATED, RowOutcome.UPDATED)
+
+
+def rank_of(file: int) -> tuple[object, ...]:
+    """Rank files that share a source time: key by code point, last modified, version."""
+    return FeedFile.objects.values_list("key", "last_modified", "version").get(pk=file)
+
+
+def _blocks(table: Table) -> Iterator[list[dict[str, Any]]]:
+    last = 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT s.* FROM stage_met m JOIN {staged_rows(table)} s ON s.line = m.line"
+                f" WHERE m.number = {table.number} AND m.way = {BY_HAND} AND s.line > %s"
+                f" ORDER BY s.line LIMIT {_BLOCK}",
+                [last],
+            )
+            names = [column.name for column in cursor.description]
+            rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        if not rows:
+            return
+        yield rows
+        last = rows[-1]["line"]
+
+
+def _values(table: Table, row: dict[str, Any], stated: frozenset[str]) -> dict[str, object]:
+    held = {
+        name: bool(row[name]) if name in table.switches else row[name] for name in table.columns
+    }
+    values = {name: value for name, value in table.to_values(held).items() if name in stated}
+    extra = as_json(row["extra"])
+    return values | {EXTRA + name: value for name, value in extra.items()}
+
+
+def _begun(table: Table, entry: Entry, outcome: RowOutcome, version: Version) -> RowOutcome:
+    """Note where a record began. A combined row without a result begins none."""
+    if entry.created is not None:
+        return outcome
+    if table is COMBINED_RESULTS and entry.values.get("value") is None:
+        return RowOutcome.UNCHANGED
+    entry.created = (version.file, version.line)
+    return RowOutcome.CREATED
+
+
+def _late(
+    table: Table,
+    entry: Entry,
+    row: dict[str, Any],
+    outcome: RowOutcome,
+    values: dict[str, object],
+    feed_file: FeedFile,
+    now: datetime,
+) -> LateVersion:
+    return LateVersion(
+        kind=table.kind,
+        identity=list(entry.identity),
+        feed_file=feed_file,
+        line=row["line"],
+        column_set_id=row["column_set"],
+        outcome=outcome,
+        stated=json.loads(json.dumps(values, default=_plain)),
+        known_at=now,
+    )
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, (datetime, date)) else str(value)
+
+
+def _touch(table: Table, entries: dict[Any, Entry]) -> None:
+    """Note whose records these are: all of them, since what follows from them was written anew."""
+    parents = [entry.parent for entry in entries.values() if entry.parent is not None]
+    query = {
+        "patient_id": "SELECT unnest(%s::uuid[])",
+        "lab_test_id": (
+            "SELECT patient_id FROM ingestion_labtest WHERE id = ANY(%s) AND patient_id IS NOT NULL"
+        ),
+    }.get(table.parent or "")
+    if query and parents:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO stage_touched {query}",
+                [[str(each) if table.parent == "patient_id" else each for each in parents]],
+            )
