@@ -5,12 +5,13 @@ PORT ?= 8000
 export DEMO PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run run test lint lock clean
+.PHONY: help setup setup-run setup-bench run test lint bench lock clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
 	@echo
 	@echo "  DEMO=0 make run        start empty: no simulated hospital, no demo users"
+	@echo "  make bench ONLY=1,4    some figures; QUICK=1 a short look that counts for nothing"
 	@echo "  PORT=9000 make run     another port (default 8000); HOST and HOSPITAL_DATA_DIR (default var/) likewise"
 
 setup: ## Install what is locked, build the board; afterwards .venv/bin/python manage.py works
@@ -27,6 +28,12 @@ test: setup ## Run every check: linters, types, tests, the browser's journey
 
 lint: setup ## Run the checks that run no tests
 	@exec .venv/bin/python scripts/check.py --lint
+
+setup-bench:
+	@python=$$(scripts/find-python) && "$$python" scripts/setup.py bench
+
+bench: setup-bench ## Measure how fast it is and beside what, into bench/results/
+	@exec .venv/bin/python -m bench $(if $(filter-out 0,$(QUICK)),--quick) $(if $(ONLY),--only $(ONLY))
 
 lock: setup ## Write requirements/*.txt anew from requirements/*.in (for developers)
 	@exec .venv/bin/python scripts/lock.py

@@ -37,7 +37,7 @@ def main() -> int:
     folder = asked.results or (CACHE / "bench-quick" if asked.quick else PROJECT / "bench/results")
     figures = report.read(folder)
     failures = []
-    with scratch() as place:
+    with scratch(durable=not asked.quick) as place:
         _bring_people(place, sizes)
         for number in asked.only:
             print(f"{number} …", flush=True)
@@ -48,7 +48,9 @@ def main() -> int:
                 figures.pop(number, None)
             _tell(folder, figures, number, is_quick=asked.quick)
     print("\n" + report.as_text([figures[number] for number in sorted(figures)]))
-    print("\n".join(["", *failures, f"In full: {folder / report.TABLE}"]))
+    table = (folder / report.TABLE).resolve()
+    shown = table.relative_to(PROJECT) if table.is_relative_to(PROJECT) else table
+    print("\n".join(["", *failures, f"In full: {shown}"]))
     return 1 if failures else 0
 
 
@@ -88,7 +90,6 @@ def _measured(number: int, place: Scratch, sizes: Sizes) -> Figure:
     measure = getattr(importlib.import_module(f"bench.{module}"), name)
     before, started = load_average(), time.monotonic()
     figure = measure(place, sizes, lambda line: print(line, flush=True))
-    place.fresh()
     figure.conditions = conditions() | {
         "load": f"{before} and {load_average()}",
         "took": f"{time.monotonic() - started:.0f} s",

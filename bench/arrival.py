@@ -144,15 +144,25 @@ def object_to_api(place: Scratch, sizes: Sizes, say: Say) -> Figure:
         f"{measured.count} files put, {len(delays)} ingested and seen, none refused, one test on"
         " record for each; the books balance",
         [
-            f"{sizes.files_a_second} files a second for {sizes.seconds_of_arrival} s, once; a new"
-            f" test in each, of {PATIENTS_WATCHED} patients by turns, beside"
-            f" {shown(sizes.people)} others in bed.",
-            "Watcher, worker (2 processes), beat and gunicorn (2 workers) as manage.py run starts"
-            " them, database and broker on the same cores as the client.",
-            "HOSPITAL_INBOX_STILL_SECONDS is 0: files are renamed into place, as objects of a bucket"
-            " appear whole. The default makes a folder's files wait 2 s on purpose.",
-            f"Asked each {shown(_ASK_EVERY_SECONDS * 1000)} ms through the list's operation, with"
-            " its tag; the wait for the next question is part of the delay.",
+            (
+                f"{sizes.files_a_second} files a second for {sizes.seconds_of_arrival} s,"
+                f" once; a new test in each, of {PATIENTS_WATCHED} patients by turns, beside"
+                f" {shown(sizes.people)} others in bed."
+            ),
+            (
+                "Watcher, worker (2 processes), beat and gunicorn (2 workers) as manage.py"
+                " run starts them, database and broker on the same cores as the client."
+            ),
+            (
+                "HOSPITAL_INBOX_STILL_SECONDS is 0: files are renamed into place, as objects"
+                " of a bucket appear whole. The default makes a folder's files wait 2 s on"
+                " purpose."
+            ),
+            (
+                f"Asked each {shown(_ASK_EVERY_SECONDS * 1000)} ms through the list's"
+                " operation, with its tag; the wait for the next question is part of the"
+                " delay."
+            ),
         ],
     )
 
@@ -230,9 +240,7 @@ def _bring_watched_patients(place: Scratch) -> None:
 
     kinds = (PATIENTS, dataclasses.replace(ADMISSIONS, row=admitted))
     paths = [
-        write_known(
-            kind, place.files, PATIENTS_WATCHED, series="watched", whose=lambda n: f"W{n}"
-        )
+        write_known(kind, place.files, PATIENTS_WATCHED, series="watched", whose=lambda n: f"W{n}")
         for kind in kinds
     ]
     ingest_all([local_object(path) for path in paths])
@@ -264,7 +272,10 @@ def _wait_until_it_answers(port: int) -> None:
     end = time.monotonic() + 60
     while time.monotonic() < end:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
+        with (
+            contextlib.suppress(OSError, http.client.HTTPException),
+            contextlib.closing(connection),
+        ):
             connection.request("GET", "/livez")
             if connection.getresponse().status == 200:
                 return
@@ -296,5 +307,3 @@ def _name(number: int) -> str:
 def _quantile(ascending: list[float], share: float) -> float:
     """Give the value that this share of all does not exceed."""
     return ascending[max(0, -int(-len(ascending) * share // 1) - 1)]
-
-

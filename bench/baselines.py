@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection, models, transaction
@@ -98,11 +99,14 @@ def insert_bare(test_id: str, patient_number: str, at: datetime) -> None:
 def bulk_create(path: Path) -> list[int]:
     """Load a file of lab tests by `bulk_create`, replacing what is there. Gives rejected lines."""
     rejected: list[int] = []
+    rows = _rows(path, rejected)
     with transaction.atomic():
-        for batch in _batches(path, rejected):
-            _attach_patients(batch)
-            PlainLabTest.objects.bulk_create(
-                batch,
+        while batch := list(islice(rows, _BATCH)):
+            numbers = {row["patient_number"] for row in batch}
+            found = Patient.objects.filter(patient_id__in=numbers)
+            keys = dict(found.values_list("patient_id", "pk"))
+            PlainLabTest._default_manager.bulk_create(
+                [PlainLabTest(patient_id=keys.get(row["patient_number"]), **row) for row in batch],
                 update_conflicts=True,
                 unique_fields=["test_id", "patient_number"],
                 update_fields=[
@@ -118,65 +122,42 @@ def save_row_by_row(path: Path, *, rows: int) -> list[int]:
     rejected: list[int] = []
     patients: dict[str, Patient | None] = {}
     with transaction.atomic():
-        for test in _tests(path, rejected, rows=rows):
-            number = test.patient_number
+        for row in _rows(path, rejected, count=rows):
+            number = row["patient_number"]
             if number not in patients:
                 patients[number] = Patient.objects.filter(patient_id=number).first()
-            PlainLabTest.objects.update_or_create(
-                test_id=test.test_id,
-                patient_number=number,
-                defaults={
-                    "patient": patients[number],
-                    "name": test.name,
-                    "ordered_at": test.ordered_at,
-                    "ordering_physician": test.ordering_physician,
-                    "status": test.status,
-                    "is_cancelled": test.is_cancelled,
-                    "said_in_id": 0,
-                    "said_line": test.said_line,
-                    "created_in_id": 0,
-                    "created_line": test.said_line,
-                },
+            PlainLabTest._default_manager.update_or_create(
+                test_id=row.pop("test_id"),
+                patient_number=row.pop("patient_number"),
+                defaults={"patient": patients[number], **row},
             )
     return rejected
 
 
-def _batches(path: Path, rejected: list[int]) -> Iterator[list[PlainLabTest]]:
-    tests = _tests(path, rejected)
-    while batch := list(islice(tests, _BATCH)):
-        yield batch
-
-
-def _tests(path: Path, rejected: list[int], *, rows: int | None = None) -> Iterator[PlainLabTest]:
+def _rows(path: Path, rejected: list[int], *, count: int | None = None) -> Iterator[dict[str, Any]]:
+    """Read and judge rows, as far as a plain application would: their dates must be dates."""
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file)
-        next(reader)
-        for line, values in enumerate(islice(reader, rows), start=2):
+        next(reader, None)
+        for line, values in enumerate(islice(reader, count), start=2):
             test_id, patient_number, name, day, clock, physician, status = values
             ordered_at = _instant(day, clock)
             if ordered_at is None:
                 rejected.append(line)
                 continue
-            yield PlainLabTest(
-                test_id=test_id,
-                patient_number=patient_number,
-                name=name,
-                ordered_at=ordered_at,
-                ordering_physician=physician,
-                status=status,
-                is_cancelled=status == "Cancelled",
-                said_in_id=0,
-                said_line=line,
-                created_in_id=0,
-                created_line=line,
-            )
-
-
-def _attach_patients(tests: list[PlainLabTest]) -> None:
-    numbers = {test.patient_number for test in tests}
-    keys = dict(Patient.objects.filter(patient_id__in=numbers).values_list("patient_id", "pk"))
-    for test in tests:
-        test.patient_id = keys.get(test.patient_number)
+            yield {
+                "test_id": test_id,
+                "patient_number": patient_number,
+                "name": name,
+                "ordered_at": ordered_at,
+                "ordering_physician": physician,
+                "status": status,
+                "is_cancelled": status == "Cancelled",
+                "said_in_id": 0,
+                "said_line": line,
+                "created_in_id": 0,
+                "created_line": line,
+            }
 
 
 @lru_cache(maxsize=100_000)

@@ -17,9 +17,11 @@ from bench.exports import (
     LAB_TESTS,
     LATER_STAMP,
     PATIENTS,
+    STAMP,
     TESTED,
     Export,
     Kind,
+    person,
     write,
 )
 from bench.figures import (
@@ -37,10 +39,10 @@ from bench.measuring import (
     check_ledger,
     identities,
     interleaved,
+    lab_tests_in,
     rejected_lines,
     seconds_of,
     take_in,
-    tests_in,
 )
 from bench.place import Scratch
 from ingestion.services.receiving import Replay, ingest
@@ -112,17 +114,17 @@ class Bulk:
         stored = next(iter(self._stored.values())).partition(",")[0]
         return f"{self.kind.layout}: {stored} stored, {self.export.faulty} rejected by all"
 
-    def _write(self, status: str, *, stamp: str = "") -> Export:
-        is_of_tests = self.kind is LAB_TESTS
+    def _write(self, status: str, *, stamp: str = STAMP) -> Export:
+        is_of_people = self.kind is PATIENTS
         return write(
             self.kind,
             self.place.files,
             rows=self.sizes.rows,
             series=TESTED,
-            people=self.sizes.rows if self.kind is PATIENTS else self.sizes.people,
-            status=status if is_of_tests else "",
-            **({"whose": new_person} if self.kind is PATIENTS else {}),
-            **({"stamp": stamp} if stamp else {}),
+            people=self.sizes.rows if is_of_people else self.sizes.people,
+            whose=new_person if is_of_people else person,
+            stamp=stamp,
+            status=status if self.kind is LAB_TESTS else "",
         )
 
     def _prepare(self) -> None:
@@ -170,13 +172,15 @@ def beside_raw_copy(place: Scratch, sizes: Sizes, say: Say) -> Figure:
         *(Measure(f"lab tests: {name}", tests.rates(taken[name]), "rows/s") for name in taken),
     ]
     same = [tests.check()]
-    for kind in (PATIENTS, ADMISSIONS, LAB_RESULTS):
+    for kind in (PATIENTS, ADMISSIONS, LAB_RESULTS) if sizes.other_layouts else ():
         say(f" {kind.layout}")
         bulk = Bulk(place, sizes, kind)
         both = {"raw COPY": bulk.copy_raw, "ingest": bulk.ingest}
         other = interleaved(both, repeats=sizes.repeats, say=say)
         measures += [
-            Measure(f"{kind.layout}: ingest ÷ raw COPY", ratios(other["raw COPY"], other["ingest"])),
+            Measure(
+                f"{kind.layout}: ingest ÷ raw COPY", ratios(other["raw COPY"], other["ingest"])
+            ),
             Measure(f"{kind.layout}: ingest", bulk.rates(other["ingest"]), "rows/s"),
         ]
         same.append(bulk.check())
@@ -186,12 +190,20 @@ def beside_raw_copy(place: Scratch, sizes: Sizes, say: Say) -> Figure:
         measures,
         "; ".join(same),
         [
-            f"{shown(sizes.rows)} rows in one file, one in 1 000 faulty, {shown(sizes.people)}"
-            " patients known; the record is new for each repetition and variant.",
-            "Raw COPY: into an unlogged table of texts without an index, on the same connection."
-            " It can reject nothing; its faulty rows are set aside before the comparison.",
-            "Stretch goal: ≥ 0.3. History keeps what a row was before a change, so that it costs"
-            " where rows are updated; “history off” is with the triggers off.",
+            (
+                f"{shown(sizes.rows)} rows in one file, one in 1 000 faulty,"
+                f" {shown(sizes.people)} patients known; the record is new for each repetition"
+                " and variant."
+            ),
+            (
+                "Raw COPY: into an unlogged table of texts without an index, on the same"
+                " connection. It can reject nothing; its faulty rows are set aside before the"
+                " comparison."
+            ),
+            (
+                "Stretch goal: ≥ 0.3. History keeps what a row was before a change, so that"
+                " it costs where rows are updated; “history off” is with the triggers off."
+            ),
         ],
     )
 
@@ -206,8 +218,8 @@ def beside_orm(place: Scratch, sizes: Sizes, say: Say) -> Figure:
 
     def ours() -> float:
         seconds = tests.ingest()
-        stored["ingest"] = tests_in(LAB_TESTS.table)
-        first["ingest"] = tests_in(LAB_TESTS.table, up_to_line=last_line)
+        stored["ingest"] = lab_tests_in(LAB_TESTS.table)
+        first["ingest"] = lab_tests_in(LAB_TESTS.table, up_to_line=last_line)
         rejected["ingest"] = rejected_lines()
         return seconds
 
@@ -215,7 +227,7 @@ def beside_orm(place: Scratch, sizes: Sizes, say: Say) -> Figure:
         place.fresh()
         make_plain_table(place, "run")
         seconds = seconds_of(lambda: rejected.update(bulk_create=bulk_create(tests.export.path)))
-        stored["bulk_create"] = tests_in(PLAIN)
+        stored["bulk_create"] = lab_tests_in(PLAIN)
         return seconds
 
     def row_by_row() -> float:
@@ -224,7 +236,7 @@ def beside_orm(place: Scratch, sizes: Sizes, say: Say) -> Figure:
         refused: list[int] = []
         rows = sizes.rows_by_orm
         seconds = seconds_of(lambda: refused.extend(save_row_by_row(tests.export.path, rows=rows)))
-        first["row by row"] = tests_in(PLAIN)
+        first["row by row"] = lab_tests_in(PLAIN)
         planted = [line for line in rejected["planted"] if line <= last_line]
         require_same("rejected lines", planted=planted, row_by_row=refused)
         return seconds
@@ -258,10 +270,15 @@ def beside_orm(place: Scratch, sizes: Sizes, say: Say) -> Figure:
         f"all values of {stored['ingest'].partition(',')[0]}; {len(rejected['planted'])} rejected"
         f" by all; row by row the same for the first {shown(sizes.rows_by_orm)}",
         [
-            "bulk_create: the csv module, dates by strptime with a memo, update_conflicts in batches"
-            " of 5 000 into a table with the same columns, constraints and indexes, no history.",
-            f"Row by row: update_or_create of {shown(sizes.rows_by_orm)} rows in one transaction,"
-            " patients remembered; compared as a rate.",
+            (
+                "bulk_create: the csv module, dates by strptime with a memo, update_conflicts"
+                " in batches of 5 000 into a table with the same columns, constraints and"
+                " indexes, no history."
+            ),
+            (
+                f"Row by row: update_or_create of {shown(sizes.rows_by_orm)} rows in one"
+                " transaction, patients remembered; compared as a rate."
+            ),
         ],
     )
 
@@ -274,7 +291,7 @@ def read_again(place: Scratch, sizes: Sizes, say: Say) -> Figure:
 
     def first_time() -> float:
         seconds = tests.ingest()
-        stored["first"] = tests_in(LAB_TESTS.table)
+        stored["first"] = lab_tests_in(LAB_TESTS.table)
         return seconds
 
     def replayed() -> float:
@@ -285,7 +302,7 @@ def read_again(place: Scratch, sizes: Sizes, say: Say) -> Figure:
         file = ingest(local_object(tests.export.path)).file
         check_ledger(tests.export, file, column="unchanged")
         require_same("number of readings", expected=2, found=file.readings.count())
-        stored["replay"] = tests_in(LAB_TESTS.table)
+        stored["replay"] = lab_tests_in(LAB_TESTS.table)
         require_same("rejected lines", planted=sorted(tests.export.faulty_lines),
                      replay=rejected_lines())  # fmt: skip
         return seconds
@@ -303,8 +320,10 @@ def read_again(place: Scratch, sizes: Sizes, say: Say) -> Figure:
         f"the replay left all values of {stored['first'].partition(',')[0]} as they were and"
         f" rejected the same {tests.export.faulty}",
         [
-            f"{shown(sizes.rows)} rows. A replay reads every byte and judges every row anew and keeps"
-            " a reading with a ledger of its own; each is timed after the first ingestion in the"
-            " same record.",
+            (
+                f"{shown(sizes.rows)} rows. A replay reads every byte and judges every row"
+                " anew and keeps a reading with a ledger of its own; each is timed after the"
+                " first ingestion in the same record."
+            ),
         ],
     )

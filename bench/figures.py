@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ class Sizes:
     files_a_second: int = 20
     tests_on_record: tuple[int, int] = (100_000, 10_000_000)
     repeats: int = 3
+    # Figure 1 for the other layouts too, for information.
+    other_layouts: bool = True
 
     @classmethod
     def quick(cls) -> Self:
@@ -45,6 +48,7 @@ class Sizes:
             files_a_second=10,
             tests_on_record=(2_000, 20_000),
             repeats=1,
+            other_layouts=False,
         )
 
 
@@ -64,14 +68,17 @@ class Goal:
 
     def share_reached(self, value: float) -> float:
         """Give how far a value is on the way: 1 is the goal, 2 twice as good."""
-        return value / self.bound if self.at_least else self.bound / value
+        if self.at_least:
+            return value / self.bound
+        return self.bound / value if value else math.inf
 
     def verdict(self, value: float) -> str:
         """Say whether it is met, or by how much it is missed."""
         if self.is_met_by(value):
             return "met"
-        factor = 1 / self.share_reached(value)
-        return f"missed by a factor of {factor:.2f}"
+        if not self.bound:
+            return f"missed by {shown(value)}"
+        return f"missed by a factor of {1 / self.share_reached(value):.2f}"
 
 
 @dataclass(frozen=True)

@@ -73,9 +73,7 @@ def _copy(
     seed, file = place.administer(
         database, f"SELECT id, said_in_id FROM {table} ORDER BY said_in_id DESC LIMIT 1"
     )[0]
-    statements = (
-        f"replace(t.statements::text, ', {_FIRST_LINE}]', ', ' || ({line}) || ']')::jsonb"
-    )
+    statements = f"replace(t.statements::text, ', {_FIRST_LINE}]', ', ' || ({line}) || ']')::jsonb"
     values = {"said_line": line, "created_line": line, "statements": statements, **changed}
     columns = [
         name
@@ -90,6 +88,7 @@ def _copy(
     named = ", ".join(f'"{name}"' for name in columns)
     selected = ", ".join(values.get(name, f't."{name}"') for name in columns)
     last = count + _FIRST_LINE
+    ledger = f"rows = {count + 1}, created = {count + 1}"
     place.administer(
         database,
         "SET session_replication_role = replica",
@@ -98,8 +97,8 @@ def _copy(
         f"INSERT INTO {table} ({named}) SELECT {selected}"
         f" FROM {source}, (SELECT * FROM {table} WHERE id = '{seed}') AS t",
         *(definition for _, definition in indexes),
-        f"UPDATE ingestion_feedfile SET rows = {count + 1}, created = {count + 1} WHERE id = {file}",
-        f"UPDATE ingestion_reading SET rows = {count + 1}, created = {count + 1},"
+        f"UPDATE ingestion_feedfile SET {ledger} WHERE id = {file}",
+        f"UPDATE ingestion_reading SET {ledger},"
         f" lines_created = '{{[{_FIRST_LINE},{last + 1})}}' WHERE feed_file_id = {file}",
         f"ANALYZE {table}",
     )
@@ -108,7 +107,8 @@ def _copy(
 def _number_people(place: Scratch, database: str) -> None:
     place.administer(
         database,
-        "CREATE UNLOGGED TABLE bench_people AS SELECT substr(patient_id, 2)::int AS n, id AS person,"
-        " patient_id AS number FROM ingestion_patient WHERE patient_id ~ '^F[0-9]+$'",
+        """CREATE UNLOGGED TABLE bench_people AS
+           SELECT substr(patient_id, 2)::int AS n, id AS person, patient_id AS number
+           FROM ingestion_patient WHERE patient_id ~ '^F[0-9]+$'""",
         "ANALYZE bench_people",
     )

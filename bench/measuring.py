@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection
 
 from bench.exports import Export
+from bench.figures import VariantsDiffer
 from ingestion.models import FeedFile, RejectedRow
 from ingestion.services.receiving import Receipt, ingest
 from ingestion.storage import local_object
@@ -62,7 +63,7 @@ def check_ledger(export: Export, file: FeedFile, *, column: str) -> None:
     found = {name: count for name, count in file.ledger.items() if count}
     wanted = {name: count for name, count in expected.items() if count}
     if file.status != "ingested" or found != wanted:
-        raise AssertionError(f"{export.path.name}: {file.status}, {found} instead of {wanted}")
+        raise VariantsDiffer(f"{export.path.name}: {file.status}, {found} instead of {wanted}")
 
 
 def rejected_lines() -> list[int]:
@@ -75,13 +76,12 @@ def rejected_lines() -> list[int]:
 def identities(table: str, column: str, *, prefix: str, without: Sequence[str] = ()) -> str:
     """Count the identities of one series in a table, and give them as one short word."""
     return _digest(
-        f"SELECT {column} AS value FROM {table}"
-        f" WHERE {column} LIKE %s AND {column} <> ALL(%s)",
+        f"SELECT {column} AS value FROM {table} WHERE {column} LIKE %s AND {column} <> ALL(%s)",
         [f"{prefix}-%", list(without)],
     )
 
 
-def tests_in(table: str, *, up_to_line: int | None = None) -> str:
+def lab_tests_in(table: str, *, up_to_line: int | None = None) -> str:
     """Count the tests in a table, and give all their values as one short word."""
     return _digest(
         f"SELECT ({TEST_VALUES})::text AS value FROM (SELECT {TEST_VALUES} FROM {table}) AS tests"

@@ -43,7 +43,7 @@ class Scratch:
         self.administer(
             "postgres",
             f"DROP DATABASE IF EXISTS {name} WITH (FORCE)",
-            f"CREATE DATABASE {name} TEMPLATE {template} OWNER {OWNER} STRATEGY file_copy",
+            f"CREATE DATABASE {name} TEMPLATE {template} OWNER {OWNER}",
         )
         self.use(name)
         self.settle()
@@ -89,8 +89,11 @@ class Scratch:
 
 
 @contextlib.contextmanager
-def scratch() -> Iterator[Scratch]:
-    """Start the server, set Django up on it, and take everything away in the end."""
+def scratch(*, durable: bool) -> Iterator[Scratch]:
+    """Start the server, set Django up on it, and take everything away in the end.
+
+    Without `durable` nothing is forced to the disk: no time that was taken so counts.
+    """
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _stop)
     CACHE.mkdir(exist_ok=True)
@@ -100,7 +103,7 @@ def scratch() -> Iterator[Scratch]:
         cwd=PROJECT, stdin=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     try:
-        yield _opened(folder)
+        yield _opened(folder, durable=durable)
     finally:
         _close_connections()
         localdb.stop(folder / "hospital")
@@ -108,12 +111,12 @@ def scratch() -> Iterator[Scratch]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _opened(folder: Path) -> Scratch:
+def _opened(folder: Path, *, durable: bool) -> Scratch:
     place = Scratch(folder / "hospital", folder / "files")
     place.files.mkdir()
     for name in [name for name in os.environ if _OURS.match(name) and name != "PG_BIN_DIR"]:
         del os.environ[name]  # none of it may lead to a hospital's record
-    os.environ |= localdb.ensure(place.folder, durable=True).environment() | {
+    os.environ |= localdb.ensure(place.folder, durable=durable).environment() | {
         "HOSPITAL_DATA_DIR": str(place.folder),
         "HOSPITAL_STAGE": "development",
         "HOSPITAL_TIME_ZONE": ZONE,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 from bench.baselines import BARE, insert_bare, make_bare_table
-from bench.exports import LAB_TESTS, person, write
+from bench.exports import LAB_TESTS, Export, person, write
 from bench.figures import Figure, Measure, Sizes, at_most, require_same, shown
 from bench.measuring import Say, seconds_of, take_in
 from bench.place import Scratch
@@ -66,9 +67,11 @@ def small_files(place: Scratch, sizes: Sizes, say: Say) -> Figure:
         ],
         f"{files} single rows stored by both, {rows} by the thousand, none rejected",
         [
-            f"{sizes.single_files} one-row files and as many inserts by turns, and {sizes.thousands}"
-            " larger files, in each repetition; new keys each time, patients known; on one"
-            " connection, with fsync and synchronous_commit on.",
+            (
+                f"{sizes.single_files} one-row files and as many inserts by turns, and"
+                f" {sizes.thousands} larger files, in each repetition; new keys each time,"
+                " patients known; on one connection, with fsync and synchronous_commit on."
+            ),
         ],
     )
 
@@ -76,21 +79,29 @@ def small_files(place: Scratch, sizes: Sizes, say: Say) -> Figure:
 def _round(place: Scratch, sizes: Sizes, repetition: int) -> Round:
     taken = Round()
     for number in range(sizes.single_files):
-        name = f"S{repetition}x{number}"
-        export = write(
-            LAB_TESTS, place.files, rows=1, series=name, people=1, is_faultless=True,
-            whose=lambda _, who=number % sizes.people: person(who),
-        )  # fmt: skip
-        whose = person(number % sizes.people)
-        taken.bare.append(seconds_of(lambda: insert_bare(name, whose, _AT), tidy=False))
-        taken.single.append(seconds_of(lambda: take_in(export), tidy=False))
+        series, who = f"S{repetition}x{number}", person(number % sizes.people)
+        one = _export(place, series, rows=1, whose=[who])
+        bare = partial(insert_bare, series, who, _AT)
+        taken.bare.append(seconds_of(bare, tidy=False))
+        taken.single.append(seconds_of(partial(take_in, one), tidy=False))
+    everybody = [person(number) for number in range(sizes.people)]
     for number in range(sizes.thousands):
-        export = write(
-            LAB_TESTS, place.files, rows=sizes.rows_of_a_thousand, series=f"K{repetition}x{number}",
-            people=sizes.people, is_faultless=True,
-        )  # fmt: skip
-        taken.thousand.append(seconds_of(lambda: take_in(export)))
+        series = f"K{repetition}x{number}"
+        thousand = _export(place, series, rows=sizes.rows_of_a_thousand, whose=everybody)
+        taken.thousand.append(seconds_of(partial(take_in, thousand)))
     return taken
+
+
+def _export(place: Scratch, series: str, *, rows: int, whose: list[str]) -> Export:
+    return write(
+        LAB_TESTS,
+        place.files,
+        rows=rows,
+        series=series,
+        people=len(whose),
+        whose=whose.__getitem__,
+        is_faultless=True,
+    )
 
 
 def _p50(seconds: list[float]) -> float:

@@ -20,7 +20,9 @@ BIN = PROJECT / ".venv" / "bin"
 FRONTEND = PROJECT / "frontend"
 CACHE = PROJECT / ".cache"
 REPORTS = CACHE / "reports"
-PYTHON_CODE = ["hospital", "api", "alerts", "ingestion", "ops", "simulator", "scripts", "tests"]
+PYTHON_CODE = [
+    "hospital", "api", "alerts", "ingestion", "ops", "simulator", "bench", "scripts", "tests",
+]  # fmt: skip
 NO_TESTS_COLLECTED = 5
 # Where the programs keep what they make: not in the caller's home, and never beside the record.
 ENVIRONMENT = os.environ | {

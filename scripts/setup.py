@@ -6,6 +6,7 @@ only below the project (.venv, .cache, frontend/).
 
     setup.py run     what `make run` needs
     setup.py all     that, and what `make test` needs
+    setup.py bench   what `make run` needs, and what `make bench` does
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ VENV = PROJECT / ".venv"
 CACHE = PROJECT / ".cache"
 STAMPS = CACHE / "stamps"
 FRONTEND = PROJECT / "frontend"
-REQUIREMENTS = {"run": ("run", "embedded"), "all": ("run", "embedded", "dev")}
+REQUIREMENTS = {
+    "run": ("run", "embedded"),
+    "all": ("run", "embedded", "dev"),
+    "bench": ("run", "embedded", "bench"),
+}
 
 PYTHON_SENTENCE = (
     "Vigil needs Python 3.11, 3.12 or 3.13 with venv: install one of them and run make again."
@@ -99,7 +104,7 @@ def make_venv() -> None:
         and not (VENV / "installing").exists()
     ):
         return
-    for name in ("venv", "python-run", "python-all"):
+    for name in ("venv", *(f"python-{kind}" for kind in REQUIREMENTS)):
         (STAMPS / name).unlink(missing_ok=True)
     shutil.rmtree(VENV, ignore_errors=True)
     run_step("Virtual environment", [sys.executable, "-m", "venv", VENV])

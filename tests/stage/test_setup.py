@@ -173,5 +173,5 @@ def test_make_alone_says_what_can_be_made() -> None:
     assert make
     said = subprocess.check_output([make, "-s"], cwd=PROJECT, text=True)
 
-    for target in ("setup", "run", "test", "lint", "clean", "help"):
+    for target in ("setup", "run", "test", "lint", "bench", "clean", "help"):
         assert f"make {target} " in said
