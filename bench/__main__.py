@@ -47,7 +47,9 @@ def main() -> int:
                 failures.append(f"Figure {number} does not count: {difference}.")
                 figures.pop(number, None)
             _tell(folder, figures, number, is_quick=asked.quick)
-    print("\n" + report.as_text([figures[number] for number in sorted(figures)]))
+    ordered = [figures[number] for number in sorted(figures)]
+    _draw(ordered, folder)
+    print("\n" + report.as_text(ordered))
     table = (folder / report.TABLE).resolve()
     shown = table.relative_to(PROJECT) if table.is_relative_to(PROJECT) else table
     print("\n".join(["", *failures, f"In full: {shown}"]))
@@ -104,12 +106,15 @@ def _tell(folder: Path, figures: dict[int, Figure], number: int, *, is_quick: bo
     if number in figures:
         print(report.as_text([figures[number]]))
         print(f"  {report.conditions_of(figures[number])}", flush=True)
+
+
+def _draw(figures: list[Figure], folder: Path) -> None:
     try:
         from bench.plot import draw
 
-        draw(list(figures.values()), folder / report.PLOT)
+        draw(figures, folder / report.PLOT)
     except ImportError:
-        print("  No picture: matplotlib is missing (scripts/setup.py bench installs it).")
+        print("No picture: matplotlib is missing (scripts/setup.py bench installs it).")
 
 
 if __name__ == "__main__":

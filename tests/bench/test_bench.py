@@ -1,6 +1,7 @@
 """The bench works: with small sizes, on a server of its own, each variant stores the same rows.
 
-No time that it takes is judged here. Figures 5 and 9 start whole processes and are left out.
+No time that it takes is judged here. Figures 5 and 9 start processes of their own and are left out:
+memory has its test in tests/budgets, and from inbox to screen is a journey.
 """
 
 from __future__ import annotations
