@@ -146,10 +146,10 @@ def ratios(above: Sequence[float], below: Sequence[float]) -> tuple[float, ...]:
 
 
 def shown(value: float) -> str:
-    """Write a number with the digits that it deserves."""
-    if value >= 1_000:
+    """Write a number with the digits that it deserves: three, or all of a large one."""
+    if value >= 999.5:
         return f"{value:,.0f}".replace(",", " ")
-    return f"{value:.3g}" if value >= 100 else f"{value:.2f}".rstrip("0").rstrip(".")
+    return f"{value:.3g}"
 
 
 def require_same(what: str, **found: object) -> None:

@@ -67,7 +67,14 @@ def test_variants_that_stored_different_rows_are_named_with_what_they_stored() -
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.15, "0.15"), (4.0, "4"), (23.456, "23.46"), (215.3, "215"), (1_234_567.0, "1 234 567")],
+    [
+        (0.15, "0.15"),
+        (4.0, "4"),
+        (23.456, "23.5"),
+        (0.00794, "0.00794"),
+        (999.7, "1 000"),
+        (1_234_567.0, "1 234 567"),
+    ],
 )
 def test_numbers_are_shown_with_the_digits_that_they_deserve(value: float, text: str) -> None:
     assert shown(value) == text

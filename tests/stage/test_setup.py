@@ -168,6 +168,12 @@ def test_an_interrupted_installation_makes_the_environment_anew(
     assert (tmp_path / ".venv" / "bin" / "python").exists()
 
 
+def test_the_bench_brings_its_packages_beside_those_of_the_run(setup: ModuleType) -> None:
+    files = [path.name for path in setup.requirement_files("bench")]
+
+    assert files == ["run.txt", "embedded.txt", "bench.txt"]
+
+
 def test_make_alone_says_what_can_be_made() -> None:
     make = shutil.which("make")
     assert make
