@@ -22,7 +22,7 @@ from ingestion.services.locking import WHOLE_RECORD_ROWS, take_turn
 from ingestion.services.merging_rows import merge_by_hand
 from ingestion.services.quiet import recompute_quiet_of_stage
 from ingestion.services.settling import settle_stage
-from ingestion.services.staging import Stage, bring_stage
+from ingestion.services.staging import MANY, Stage, bring_stage
 from ingestion.services.tables import (
     ADMISSIONS,
     COMBINED_RESULTS,
@@ -41,7 +41,6 @@ CREATED, UPDATED, UNCHANGED, SUPERSEDED, WAITING = range(5)
 BY_HAND, NEWER, AGAIN, LATE = range(4)
 _RESULTS = (LAB_RESULTS, COMBINED_RESULTS)
 _PATIENT_OF_TEST = "(SELECT patient_id FROM ingestion_labtest WHERE id = parent)"
-_MANY = 1_000  # above so many rows the planner is told how many there are
 
 
 # Each outcome with its lines, those of the commonest aside. A combined row did the first of what
@@ -102,7 +101,7 @@ class Applying:
         self._keep_rejected()
         self._mark_applied()
         settle_stage(stage, now=self._now)
-        recompute_quiet_of_stage()
+        recompute_quiet_of_stage(is_large=stage.rows > MANY)
         return Applied(self._lines(), stage.flaws.count)
 
     def _make_departments(self) -> None:
@@ -120,7 +119,7 @@ class Applying:
         """Begin what is new; then meet what was there."""
         staged = self._stage.records[table].count
         if self._begin(table) < staged:
-            self._meet(table, is_large=staged > _MANY)
+            self._meet(table, is_large=staged > MANY)
             self._write_newer(table)
             self._keep_late(table)
             merge_by_hand(table, self._file, self._stage.columns, now=self._now)

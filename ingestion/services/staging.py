@@ -26,13 +26,13 @@ from ingestion.models.fields import GatheredLines
 from ingestion.services.tables import TABLES, ColumnSets, Table, column_types, table_of
 
 _IN_MEMORY = 1 << 20  # bytes of one spool; above, it goes to an unnamed file
-_MANY = 1_000  # above so many rows the planner is told how many there are
+MANY = 1_000  # above so many rows the planner is told how many there are
 REJECTED = "stage_rejected"
 SUBJECTS = "stage_subject"
 FLAWS = "stage_flaw"
 # The other temporary tables. `done` says what a line did to a record of a kind, `met` how a line
 # meets a record that was there, `found` which records found their parent, `touched` which patients
-# it concerns.
+# it concerns, `last` which is the last test of each.
 _OTHERS = {
     REJECTED: (
         *(("line", "int"), ("raw", "text"), ("reason", "text"), ('"column"', "text")),
@@ -46,6 +46,7 @@ _OTHERS = {
     "stage_met": (("number", "int"), ("line", "int"), ("way", "int"), ("is_same", "boolean")),
     "stage_found": (("kind", "text"), ("identity", "text[]")),
     "stage_touched": (("patient", "uuid"),),
+    "stage_last": (("patient", "uuid"), ("at", "timestamptz"), ("name", "text")),
 }
 
 
@@ -168,7 +169,7 @@ def bring_stage(stage: Stage) -> None:
     stage.copy()
     with connection.cursor() as cursor:
         for table in stage.tables:
-            if stage.records[table].count > _MANY:
+            if stage.records[table].count > MANY:
                 cursor.execute(f"ANALYZE {table.stage}")
 
 
