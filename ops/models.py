@@ -32,11 +32,13 @@ def remembers(
     row made a bulk load half as slow again. No copy is made of a new row: the row is there.
     """
     options: dict[str, Any] = {"fields": fields, "exclude": exclude, "model_name": model_name}
-    # Each row says by itself from which file it came: no context is kept beside it.
+    # Each row says by itself from which file it came: no context is kept beside it. And whether a
+    # row became another is not asked: to hold the old rows against the new ones cost a minute for
+    # ten thousand. What only derives from the record is written past the trigger (`quiet`).
     options |= {"level": pghistory.Statement, "context_field": None}
     label = re.sub(r"(?<!^)(?=[A-Z])", "_", model_name).lower()
     track: Any = pghistory.track
     decorate: Callable[[type[models.Model]], type[models.Model]] = track(
-        pghistory.UpdateEvent(label, row=pghistory.Old), **options
+        pghistory.UpdateEvent(label, row=pghistory.Old, condition=None), **options
     )
     return decorate
