@@ -93,13 +93,14 @@ class CellReader:
         self.columns = {column.name: column for column in mapping.layout.columns}
         self.place = dict(mapping.columns)
         self.unknown = mapping.unknown_columns
+        self.required = mapping.layout.required
         self.source_time = source_time
         self.latest = source_time + TOLERANCE
-        self._zone = zone
+        self.zone = zone
         self._day_first = day_first
         self._today = source_time.astimezone(zone or UTC).date()
         self._first_birth = _years_before(self._today, OLDEST_AGE)
-        self._earliest = _beginning_of(OLDEST_YEAR, zone)
+        self.earliest = _beginning_of(OLDEST_YEAR, zone)
         self._size = len(mapping.columns) + len(mapping.unknown_columns)
         # An instant's cell, the cells that it is made from, and the column that answers for it.
         self._instants: list[tuple[int, tuple[int, ...], Column]] = []
@@ -128,19 +129,19 @@ class CellReader:
 
     def instant(self, local: datetime) -> datetime | None:
         """The instant of a local time, or of one with an offset; None beyond the calendar."""
-        if self._zone is None:
+        if self.zone is None:
             if local.tzinfo is None:
                 raise TimeZoneNotSet
             return local
         if local.tzinfo is None:
-            return values.instant_of(local, self._zone)
-        return local if values.is_on_calendar(local, self._zone) else None
+            return values.instant_of(local, self.zone)
+        return local if values.is_on_calendar(local, self.zone) else None
 
     def end_of_day(self, day: date) -> datetime | None:
         """The last second of a local day, or the source time if it is earlier on that day."""
-        if self._zone is None:
+        if self.zone is None:
             raise TimeZoneNotSet
-        end = values.end_of_day(day, self._zone)
+        end = values.end_of_day(day, self.zone)
         return min(end, self.source_time) if end is not None and day == self._today else end
 
     def hold_plausible(
@@ -149,11 +150,21 @@ class CellReader:
         """The instant if it is on the calendar and not before 1900; else a fault, and None."""
         if at is None:
             cells.fault(column, RejectReason.BAD_DATE, text)
-        elif at < self._earliest:
+        elif at < self.earliest:
             cells.fault(column, RejectReason.IMPLAUSIBLE, text)
         else:
             return at
         return None
+
+    def day(self, text: str) -> date | None:
+        """The date in a date column, None if it is none or missing."""
+        return values.parse_date_column(text, day_first=self._day_first)
+
+    def birth_date(self, text: str, *, is_bare: bool) -> date | None:
+        """A plausible date of birth, else None."""
+        parse = values.parse_date if is_bare else values.parse_date_column
+        found = parse(text, day_first=self._day_first)
+        return found if found and self._first_birth <= found <= self._today else None
 
     def _arrange(self, mapping: Mapping) -> None:
         reads: dict[Form, Callable[[Cells, Column, str], object]] = {
@@ -165,7 +176,7 @@ class CellReader:
         }
         here = [(place, self.columns[name]) for name, place in self.place.items()]
         self._texts = [
-            (place, column, _longest(column), column.form is Form.NAME)
+            (place, column, longest(column), column.form is Form.NAME)
             for place, column in here
             if column.form not in reads
         ]
@@ -259,7 +270,8 @@ class CellReader:
             found[cell] = at
 
 
-def _longest(column: Column) -> int:
+def longest(column: Column) -> int:
+    """How many characters a text of this column may have."""
     return IDENTIFIER_LIMIT if column.form is Form.IDENTIFIER else TEXT_LIMIT
 
 

@@ -109,7 +109,7 @@ _Make = Callable[[Cells, dict[str, object]], None]  # puts what a row states amo
 
 
 @dataclass(slots=True)
-class _Plan:
+class Plan:
     """How the rows of one file state one record."""
 
     record: Record
@@ -119,6 +119,7 @@ class _Plan:
     always: Says = frozenset()
     at_times: list[tuple[str, int]] = field(default_factory=list)  # unless the cell is None
     known: dict[int, Says] = field(default_factory=dict)
+    attributes: list[Attribute] = field(default_factory=list)  # those that the header states
 
     def identity_in(self, found: list[Any]) -> tuple[str, ...]:
         return tuple(map(found.__getitem__, self.identity))
@@ -147,8 +148,8 @@ class Judge:
         zone: ZoneInfo | None,
         day_first: bool = False,
     ) -> None:
-        self._reader = CellReader(mapping, source_time=source_time, zone=zone, day_first=day_first)
-        self._plans = [
+        self.reader = CellReader(mapping, source_time=source_time, zone=zone, day_first=day_first)
+        self.plans = [
             self._plan(record)
             for record in mapping.layout.records
             if record.only_with is None or record.only_with in mapping.columns
@@ -159,25 +160,25 @@ class Judge:
 
         Raises TimeZoneNotSet at a time without offset if nobody has said where the hospital lives.
         """
-        cells = self._reader.read(fields)
+        cells = self.reader.read(fields)
         if cells.vital_faults:
             return self._rejection(cells)
-        statements = [_state(plan, cells) for plan in self._plans]
+        statements = [_state(plan, cells) for plan in self.plans]
         return Judged(statements, cells.flaws, cells.drift)
 
     def _rejection(self, cells: Cells) -> Rejection:
         first = min(cells.vital_faults, key=lambda fault: _ORDER.index(fault.reason))
         subjects = [
             Subject(plan.record.kind, plan.identity_in(cells.values), plan.says(cells.values))
-            for plan in self._plans
+            for plan in self.plans
         ]
         if any(None in subject.identity for subject in subjects):
             subjects = []
         return Rejection(first.reason, first.column.name, subjects)
 
-    def _plan(self, record: Record) -> _Plan:
-        reader = self._reader
-        plan = _Plan(record, tuple(reader.place[name] for name in record.identity))
+    def _plan(self, record: Record) -> Plan:
+        reader = self.reader
+        plan = Plan(record, tuple(reader.place[name] for name in record.identity))
         always = set(record.identity)
         for attribute in record.attributes:
             columns = [name for name in attribute.columns if name in reader.place]
@@ -188,6 +189,7 @@ class Judge:
                     plan.at_times.append((name, reader.place[name]))
                 else:
                     always.add(name)
+            plan.attributes.append(attribute)
             self._add_attribute(plan, attribute, columns)
         if record.keeps_unknown:
             always.update(EXTRA + name.lower() for name, _ in reader.unknown)
@@ -197,31 +199,31 @@ class Judge:
     def _is_stated(self, attribute: Attribute, columns: list[str]) -> bool:
         """Whether the header has what states the attribute: for a release more than a time."""
         if attribute.making is Making.RELEASE:
-            return any(self._reader.columns[name].form is not Form.TIME for name in columns)
+            return any(self.reader.columns[name].form is not Form.TIME for name in columns)
         return attribute.columns[0] in columns
 
     def _may_say_nothing(self, attribute: Attribute, column: str) -> bool:
-        is_status = self._reader.columns[column].form is Form.STATUS
+        is_status = self.reader.columns[column].form is Form.STATUS
         return is_status or attribute.making is Making.IF_GIVEN
 
-    def _add_attribute(self, plan: _Plan, attribute: Attribute, columns: list[str]) -> None:
-        place = self._reader.place[columns[0]]
+    def _add_attribute(self, plan: Plan, attribute: Attribute, columns: list[str]) -> None:
+        place = self.reader.place[columns[0]]
         match attribute.making:
             case Making.VALUE:
                 plan.direct.append((attribute.name, place))
             case Making.INSTANT:
-                plan.direct.append((attribute.name, self._reader.instant_cell(columns)))
+                plan.direct.append((attribute.name, self.reader.instant_cell(columns)))
             case Making.IF_GIVEN:
                 plan.makers.append(_given_maker(attribute, place))
             case Making.STATUS:
-                words = self._reader.columns[columns[0]].words
+                words = self.reader.columns[columns[0]].words
                 plan.makers.append(_status_maker(attribute, place, words))
             case Making.RESULT:
                 plan.makers.append(_result_maker(attribute, place))
             case Making.UNIT:
                 plan.makers.append(_unit_maker(attribute, place))
             case Making.RELEASE:
-                plan.makers.append(_Releasing(self._reader, attribute).make)
+                plan.makers.append(_Releasing(self.reader, attribute).make)
 
 
 class _Releasing:
@@ -271,7 +273,7 @@ class _Releasing:
         return self._reader.end_of_day(when)
 
 
-def _state(plan: _Plan, cells: Cells) -> Statement:
+def _state(plan: Plan, cells: Cells) -> Statement:
     found = cells.values
     values: dict[str, object] = {attribute: found[cell] for attribute, cell in plan.direct}
     for make in plan.makers:

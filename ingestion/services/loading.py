@@ -7,7 +7,7 @@ goes wrong when it is applied, the transaction leaves nothing of it behind.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import BinaryIO
@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connection
 
 from ingestion.choices import FileStatus, RowOutcome
+from ingestion.columnwise import ColumnwiseJudge
 from ingestion.csvrows import BadRow, CsvReading, Row, open_rows
 from ingestion.errors import FileRefused
 from ingestion.judging import Judge, Judged, Rejection
@@ -29,6 +30,8 @@ from ingestion.services.tables import ColumnSets
 
 BLOCK_ROWS = 2_000
 BLOCK_CHARACTERS = 8 << 20  # two thousand rows of a megabyte each would not fit
+# Fewer rows are judged one by one: to turn them into columns would cost more than it spares.
+FEW_ROWS = 20
 # Above this many touched patients it is quicker to evaluate everybody than to name them.
 MANY_PATIENTS = 10_000
 
@@ -69,7 +72,10 @@ def open_reading(stream: BinaryIO, *, source: str) -> tuple[CsvReading, Mapping,
 class Load:
     """One file as it was read and judged, before anything of it is applied."""
 
-    def __init__(self, stream: BinaryIO, *, source: str, source_time: datetime) -> None:
+    def __init__(
+        self, stream: BinaryIO, *, source: str, source_time: datetime, few_rows: int = FEW_ROWS
+    ) -> None:
+        self._few_rows = few_rows
         reading, self._mapping, self._feed = open_reading(stream, source=source)
         self._judge = Judge(
             self._mapping,
@@ -80,15 +86,19 @@ class Load:
         columns = self._mapping.columns
         self._department_at = columns.get("department", columns.get("ward"))
         self._lines: dict[RowOutcome, Lines] = {}
-        self.stage = Stage(ColumnSets())
+        unknown = [name for name, _ in self._mapping.unknown_columns]
+        self.stage = Stage(ColumnSets(), unknown=unknown)
+        self._quick = ColumnwiseJudge(self._judge, self._mapping)
         for rows in _blocks(reading.rows):
             self._read(rows)
         self._is_possibly_cut = reading.possibly_cut
 
     def _read(self, rows: list[Row | BadRow]) -> None:
+        """Judge a block of rows: those that are in no doubt all at once, the others one by one."""
+        told, left = self._tell_at_once(rows)
         judged: list[tuple[int, Judged]] = []
         rejected: list[tuple[Row | BadRow, Rejection, str]] = []
-        for row in rows:
+        for row in left:
             verdict = (
                 Rejection(row.reason, None, [])
                 if isinstance(row, BadRow)
@@ -100,6 +110,16 @@ class Load:
                 judged.append((row.line, verdict))
         self.stage.take(judged)
         self.stage.reject(rejected)
+        self.stage.note_judged(sorted([*told, *(line for line, _ in judged)]))
+
+    def _tell_at_once(self, rows: list[Row | BadRow]) -> tuple[list[int], Sequence[Row | BadRow]]:
+        whole = [row for row in rows if isinstance(row, Row)]
+        if len(whole) < self._few_rows:
+            return [], rows
+        block = self._quick.take(whole)
+        self.stage.take_columns(block)
+        bad = [row for row in rows if isinstance(row, BadRow)]
+        return block.lines, sorted([*block.left, *bad], key=lambda row: row.line)
 
     def _department_of(self, row: Row | BadRow) -> str:
         if isinstance(row, BadRow) or self._department_at is None:

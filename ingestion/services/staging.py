@@ -14,11 +14,13 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import repeat
 from typing import BinaryIO, cast
 
 from django.db import connection
 
 from ingestion.choices import RecordKind
+from ingestion.columnwise import NOTHING, Block
 from ingestion.csvrows import BadRow, Row
 from ingestion.judging import Judged, Rejection, Statement
 from ingestion.merging import EXTRA
@@ -62,6 +64,10 @@ class Spool:
     def add(self, rows: Iterable[Sequence[object]]) -> None:
         """Write rows down, one value for each column."""
         lines = ["\t".join([copy_text(value) for value in row]) + "\n" for row in rows]
+        self.add_lines(lines)
+
+    def add_lines(self, lines: Sequence[str]) -> None:
+        """Write rows down that are in COPY's form already."""
         self.count += len(lines)
         self._file.write("".join(lines).encode())
 
@@ -72,6 +78,11 @@ class Spool:
             with connection.cursor() as cursor:
                 cursor.copy_expert(self._command, self._file)
 
+    def rows(self) -> list[str]:
+        """Give the rows as they were written down."""
+        self._file.seek(0)
+        return self._file.read().decode().splitlines()
+
     def close(self) -> None:
         """Throw the rows away."""
         self._file.close()
@@ -80,8 +91,9 @@ class Spool:
 class Stage:
     """One file's statements, rejections and flaws. Closing it throws them away."""
 
-    def __init__(self, columns: ColumnSets) -> None:
+    def __init__(self, columns: ColumnSets, *, unknown: Sequence[str]) -> None:
         self.columns = columns
+        self.unknown = [EXTRA + name.lower() for name in unknown]
         self.rows = 0
         self.judged = GatheredLines()
         self.not_applied = GatheredLines()
@@ -124,7 +136,32 @@ class Stage:
         for table, rows in by_table.items():
             self.records[table].add(rows)
         self.flaws.add(flaws)
-        self.note_judged(line for line, _ in judged)
+
+    def take_columns(self, block: Block) -> None:
+        """Write down the rows of a block that were judged a column at a time."""
+        for each in block.statements:
+            table = table_of(each.kind, tuple(" " for _ in each.identity))
+            extra = block.extra if each.keeps_unknown else None
+            names = self.unknown if each.keeps_unknown else ()
+            keys = {
+                says: str(self.columns.key_of(each.kind, says, [*stated, *names]))
+                for says, stated in each.attributes.items()
+            }
+            self.column_sets[table].update(map(int, keys.values()))
+            self.departments.update(each.columns.get("department", ()))
+            parts = [
+                [str(line) for line in block.lines],
+                [keys[says] for says in each.says],
+                repeat("{}") if extra is None else extra,
+                *each.identity,
+                *(
+                    each.columns.get(_told_name(attribute), repeat(NOTHING))
+                    for attribute, columns in table.attributes.items()
+                    for _ in columns
+                ),
+            ]
+            self.departments.discard(NOTHING)
+            self.records[table].add_lines(["\t".join(row) + "\n" for row in zip(*parts)])  # noqa: B905
 
     def note_judged(self, lines: Iterable[int]) -> None:
         """Count lines that are applied."""
@@ -160,6 +197,11 @@ class Stage:
             self.departments.add(department)
         shown = json.dumps(extra) if extra else "{}"
         return [line, key, shown, *statement.identity, *table.stated(values)]
+
+
+def _told_name(attribute: str) -> str:
+    """A result's patient is an attribute of it, under the name that its column has."""
+    return "patient_id" if attribute == "patient_number" else attribute
 
 
 def bring_stage(stage: Stage) -> None:
