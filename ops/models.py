@@ -83,8 +83,8 @@ class AuditEvent(models.Model):
                 level=pgtrigger.Statement,
                 when=pgtrigger.Before,
                 operation=pgtrigger.Truncate,
-                func=pgtrigger.Func(
-                    "IF EXISTS (SELECT FROM {meta.db_table})"
+                func=(
+                    "IF EXISTS (SELECT FROM ops_auditevent)"
                     " THEN RAISE EXCEPTION 'the audit trail is not truncated'; END IF;"
                     " RETURN NULL;"
                 ),

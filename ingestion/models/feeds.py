@@ -192,8 +192,7 @@ class FeedFile(models.Model):
             ),
             models.CheckConstraint(
                 name="a_dismissed_file_says_who_and_why",
-                condition=Q(dismissed_at__isnull=True)
-                | ~Q(dismissed_by="") & ~Q(dismissed_why=""),
+                condition=Q(dismissed_at__isnull=True) | ~Q(dismissed_by="") & ~Q(dismissed_why=""),
             ),
         ]
         indexes = [
