@@ -15,9 +15,9 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from ingestion.choices import ConflictKind
+from ingestion.choices import ConflictKind, WaitReason
 from ingestion.errors import NotCarriedOut
-from ingestion.models import Admission, ConflictDecision, LabTest
+from ingestion.models import Admission, ConflictDecision, LabResult, LabTest
 from ingestion.queries import Conflict, conflicting_admissions, conflicting_tests
 from ingestion.services.belonging import attach_results
 from ingestion.services.changes import note_change
@@ -70,6 +70,17 @@ def _standing(kind: ConflictKind, conflicts: list[Conflict]) -> list[Standing]:
         )
         for one in conflicts
     ]
+
+
+def standing_of(kind: ConflictKind, identifier: str) -> Standing | None:
+    """Give one conflict as it stands, or None where there is none."""
+    if not conflict_of(kind, identifier):
+        return None
+    records = _records(kind, identifier).select_related("patient", "said_in")
+    sides = list(records.order_by("patient_number"))
+    waiting = LabResult.objects.filter(test_id=identifier, waits_for=WaitReason.AMBIGUOUS_TEST)
+    count = waiting.count() if kind == ConflictKind.TEST_ID else 0
+    return _standing(kind, [Conflict(identifier, sides, count)])[0]
 
 
 def conflict_of(kind: ConflictKind, identifier: str) -> list[str]:
