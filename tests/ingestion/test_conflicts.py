@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -223,7 +224,7 @@ def test_the_order_of_result_and_decision_plays_no_part(first: str) -> None:
     deliver(patient("P1"), patient("P2"))
     order("T1", "P1")
     order("T1", "P2")
-    acts = [
+    acts: list[Callable[[], object]] = [
         lambda: decide("P2", "P1", "P2"),
         lambda: deliver(lab_result("R1", "T1", "5", hours=4), source="lis"),
     ]
