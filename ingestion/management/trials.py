@@ -41,6 +41,7 @@ def as_dict(trial: Trial) -> dict[str, Any]:
         "is_possibly_cut": trial.is_possibly_cut,
         "rows": trial.rows,
         "rejected": _findings(trial.rejected),
+        "dates_other_way_round": trial.other_way_round,
         "flaws": _findings(trial.flawed),
         "first_rows": [
             {"line": line, "records": [_record(one) for one in statements]}
@@ -83,6 +84,9 @@ def _rows(trial: Trial) -> Iterator[str]:
             where = f" in {column}" if column else ""
             yield f"    {finding.count} × {title} {reason}{where}: {words(reason).label.lower()}"
             yield f"      lines {', '.join(map(str, finding.lines))}{_more(finding)}"
+    if trial.other_way_round:
+        order = "month" if trial.is_day_first else "day"
+        yield f"    {trial.other_way_round} of the rejected rows hold dates with the {order} first."
     for status, count in trial.statuses.items():
         yield f"    {count} × unlisted status, says nothing: {_short(status, 60)}"
     if trial.is_possibly_cut:
@@ -94,7 +98,8 @@ def _rows(trial: Trial) -> Iterator[str]:
 
 def _table(trial: Trial) -> Iterator[str]:
     """Attributes stand one below the other: there are more of them than rows."""
-    yield "    " + f"{'line':<22}" + "".join(f"{line:<{_WIDTH}}" for line, _ in trial.first_rows)
+    lines = "".join(f"{line:<{_WIDTH}}" for line, _ in trial.first_rows)
+    yield f"    {'line':<22}{lines}".rstrip()
     records = [
         {
             f"{record['kind']}.{name}": text
@@ -106,7 +111,8 @@ def _table(trial: Trial) -> Iterator[str]:
     for name in dict.fromkeys(name for record in records for name in record):
         values = (_short(record.get(name) or "–", _WIDTH - 2) for record in records)
         label = _short(name.partition(".")[2], 20)
-        yield "    " + f"{label:<22}" + "".join(f"{value:<{_WIDTH}}" for value in values)
+        shown = "".join(f"{value:<{_WIDTH}}" for value in values)
+        yield f"    {label:<22}{shown}".rstrip()
 
 
 def _record(statement: Statement) -> dict[str, Any]:

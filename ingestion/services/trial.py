@@ -14,10 +14,10 @@ from typing import BinaryIO
 
 from django.utils import timezone
 
-from ingestion.choices import RefusalReason
+from ingestion.choices import RefusalReason, RejectReason
 from ingestion.csvrows import BadRow, CsvReading, Row, open_rows
 from ingestion.errors import FileRefused
-from ingestion.judging import Judge, Rejection, Statement
+from ingestion.judging import Judge, Judged, Rejection, Statement
 from ingestion.layouts import LAYOUTS, Layout, Mapping, recognise
 from ingestion.models import Feed
 from ingestion.queries import FUTURE_TOLERANCE
@@ -76,6 +76,8 @@ class Trial:
     rows: int = 0
     rejected: dict[tuple[str, str], Finding] = field(default_factory=dict)
     flawed: dict[tuple[str, str], Finding] = field(default_factory=dict)
+    # Of the rows rejected for a date, those whose dates can be read with day and month swapped.
+    other_way_round: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     first_rows: list[tuple[int, list[Statement]]] = field(default_factory=list)
     is_possibly_cut: bool = False
@@ -121,15 +123,18 @@ def _read(trial: Trial, stream: BinaryIO, declared: Declared, layouts: Sequence[
             RefusalReason.FROM_THE_FUTURE,
             "Its source time lies more than 10 minutes in the future.",
         )
-    judge = Judge(
-        trial.mapping,
-        source_time=trial.source_time,
-        zone=hospital_zone(),
-        day_first=trial.is_day_first,
+    judge, other = (
+        Judge(
+            trial.mapping,
+            source_time=trial.source_time,
+            zone=hospital_zone(),
+            day_first=is_day_first,
+        )
+        for is_day_first in (trial.is_day_first, not trial.is_day_first)
     )
     for row in reading.rows:
         trial.rows += 1
-        _take(trial, judge, row)
+        _take(trial, judge, other, row)
     trial.is_possibly_cut = reading.possibly_cut
 
 
@@ -175,13 +180,15 @@ def _recognised(
     return reading
 
 
-def _take(trial: Trial, judge: Judge, row: Row | BadRow) -> None:
+def _take(trial: Trial, judge: Judge, other: Judge, row: Row | BadRow) -> None:
     if isinstance(row, BadRow):
         _note(trial.rejected, row.reason, "", row.line)
         return
     verdict = judge.judge(row.fields)
     if isinstance(verdict, Rejection):
         _note(trial.rejected, verdict.reason, verdict.column or "", row.line)
+        if verdict.reason is RejectReason.BAD_DATE and not _has_bad_date(other.judge(row.fields)):
+            trial.other_way_round += 1
         return
     for flaw in verdict.flaws:
         _note(trial.flawed, flaw.reason, flaw.column, row.line)
@@ -191,6 +198,10 @@ def _take(trial: Trial, judge: Judge, row: Row | BadRow) -> None:
             trial.statuses[name] += 1
     if len(trial.first_rows) < SHOWN_ROWS:
         trial.first_rows.append((row.line, verdict.statements))
+
+
+def _has_bad_date(verdict: Judged | Rejection) -> bool:
+    return isinstance(verdict, Rejection) and verdict.reason is RejectReason.BAD_DATE
 
 
 def _note(found: dict[tuple[str, str], Finding], reason: str, column: str, line: int) -> None:

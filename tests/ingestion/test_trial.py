@@ -15,7 +15,7 @@ from django.db import connection
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
-from ingestion.layouts import LAYOUTS, LIS_LAB_TESTS, PMS_PATIENTS, Column, Layout
+from ingestion.layouts import LAYOUTS, PMS_PATIENTS, Column, Layout
 from ingestion.models import Feed
 from ingestion.services.trial import try_object
 from ingestion.storage import local_object
@@ -104,6 +104,7 @@ def test_a_dry_run_tells_a_script_everything(folder: Path) -> None:
             {"reason": "bad_date", "column": "order_date", "count": 2, "lines": [2, 3]},
             {"reason": "columns", "column": None, "count": 1, "lines": [5]},
         ],
+        "dates_other_way_round": 2,
         "flaws": [],
     }
     assert first_rows[0] == {
@@ -158,6 +159,15 @@ def test_a_dry_run_tells_a_person_the_same(folder: Path) -> None:
         "\nNothing was written.\n",
     ):
         assert said in done.out
+
+
+@dry
+def test_dates_that_need_the_other_order_are_told_and_never_read_so(folder: Path) -> None:
+    assert (
+        "    2 of the rejected rows hold dates with the day first.\n"
+        in trial(write(folder, TESTS + ROWS)).out
+    )
+    assert "of the rejected rows" not in trial(write(folder, TESTS + ROWS), "--day-first").out
 
 
 @dry
@@ -246,7 +256,7 @@ def test_a_long_file_is_read_in_little_memory(folder: Path) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    (finding,) = found.rejected.values()
+    [finding] = list(found.rejected.values())
     assert (found.rows, finding.count, finding.lines) == (60_000, 60_000, [2, 3, 4, 5, 6])
     assert peak < 6_000_000
 
@@ -282,8 +292,19 @@ def test_an_alias_that_is_declared_takes_in_what_was_refused(folder: Path) -> No
     assert (line, str(statement.values["date_of_birth"])) == (2, "1990-01-31")
 
 
-def test_the_columns_of_the_docs_are_those_of_the_layout() -> None:
+def test_the_page_on_connecting_shows_what_a_dry_run_says(folder: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "connecting.md").read_text()
-    shown = re.search(r"layout +lis\.lab_tests: its (\d+) required columns", page)
-    assert shown
-    assert int(shown[1]) == len(LIS_LAB_TESTS.required)
+    found = re.findall(r"(?:^ {4}.*\n|^\n(?= {4}))+", page, flags=re.MULTILINE)
+    blocks = [re.sub(r"^ {4}", "", one.strip("\n"), flags=re.MULTILINE) + "\n" for one in found]
+    exports = [block for block in blocks if block.startswith("Test")]
+    shown = [block for block in blocks if "manage.py ingest --dry-run" in block]
+
+    said = [
+        trial(
+            write(folder, export, name="tests-20250320T050000Z.csv"),
+            *("--source", "lab-north"),
+            *(["--day-first"] if "--day-first" in block.partition("\n")[0] else []),
+        ).out
+        for block, export in zip(shown, [exports[0], exports[1], exports[1]], strict=True)
+    ]
+    assert [block.partition("\n")[2] for block in shown] == said
