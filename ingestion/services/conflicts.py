@@ -56,20 +56,20 @@ def conflicts_at_hand(*, limit: int) -> list[Standing]:
 
 
 def _standing(kind: ConflictKind, conflicts: list[Conflict]) -> list[Standing]:
-    made: dict[tuple[str, tuple[str, ...]], ConflictDecision] = {}
+    """Put the newest decision beside each conflict, if it speaks of these sides and no others."""
+    newest: dict[str, ConflictDecision] = {}
     decisions = ConflictDecision.objects.filter(
         kind=kind, identifier__in=[one.identifier for one in conflicts]
     )
     for decision in decisions.order_by("-decided_at", "-pk"):
-        made.setdefault((decision.identifier, tuple(sorted(decision.sides))), decision)
-    return [
-        Standing(
-            kind,
-            one,
-            made.get((one.identifier, tuple(sorted({side.patient_number for side in one.sides})))),
-        )
-        for one in conflicts
-    ]
+        newest.setdefault(decision.identifier, decision)
+    found = []
+    for one in conflicts:
+        decision = newest.get(one.identifier)
+        standing = Standing(kind, one, decision)
+        holds = decision is not None and sorted(decision.sides) == standing.sides
+        found.append(standing if holds else Standing(kind, one, None))
+    return found
 
 
 def standing_of(kind: ConflictKind, identifier: str) -> Standing | None:

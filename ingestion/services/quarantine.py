@@ -114,7 +114,9 @@ def _replay(
     except FileRefused as refusal:
         return _refused(feed_file, refusal, replay, standing)
     receipt = ingest(stored, replay=replay)
-    return _replayed(receipt.file, standing, receipt.patients)
+    # A receipt may answer from another file's ledger; a file that was on record as unread is gone.
+    read = FeedFile.objects.filter(pk=feed_file.pk).first() or receipt.file
+    return _replayed(read, standing, receipt.patients)
 
 
 def _standing(feed_file: FeedFile) -> Reading | None:

@@ -141,6 +141,18 @@ def test_the_newest_decision_holds() -> None:
 
 
 @shared
+def test_a_later_decision_on_more_sides_replaces_the_earlier_one_for_good() -> None:
+    decide("P2", "P1", "P2")
+    order("T1", "P3")
+    decide(NOBODY, "P1", "P2", "P3")
+
+    cancel("T1", "P3")
+
+    assert where("R1") == (None, "ambiguous_test")
+    assert [one.decision for one in conflicts_at_hand(limit=9)] == [None]
+
+
+@shared
 def test_a_decision_for_a_test_whose_patient_is_not_known_waits_for_that_test() -> None:
     order("T1", "P9")
 

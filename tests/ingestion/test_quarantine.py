@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -221,6 +222,18 @@ def test_an_object_with_other_content_by_now_is_not_taken_for_the_file(inbox: Pa
     assert (replayed.after.status, replayed.after.refusal) == ("refused", "vanished")
     assert "other content" in replayed.after.reason
     assert Patient.objects.count() == 0
+
+
+def test_a_copy_that_changed_nothing_is_replayed_as_itself(inbox: Path) -> None:
+    first = put(inbox, PEOPLE + "P1,Emma,Brown,\n", key="pms/people.csv")
+    os.utime(inbox / "pms/people.csv", (NOON.timestamp(), NOON.timestamp()))
+    ingest_all([Inbox().object("pms/people.csv")])
+    copy = FeedFile.objects.exclude(pk=first.pk).get()
+
+    replayed = replay(copy)
+
+    assert replayed.file == copy
+    assert (first.readings.count(), copy.readings.count()) == (1, 2)
 
 
 def test_listeners_are_told_once_whom_a_replay_touched(inbox: Path) -> None:
