@@ -65,9 +65,9 @@ def _standing(kind: ConflictKind, conflicts: list[Conflict]) -> list[Standing]:
         newest.setdefault(decision.identifier, decision)
     found = []
     for one in conflicts:
-        decision = newest.get(one.identifier)
-        standing = Standing(kind, one, decision)
-        holds = decision is not None and sorted(decision.sides) == standing.sides
+        made = newest.get(one.identifier)
+        standing = Standing(kind, one, made)
+        holds = made is not None and sorted(made.sides) == standing.sides
         found.append(standing if holds else Standing(kind, one, None))
     return found
 

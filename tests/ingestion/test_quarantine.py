@@ -474,7 +474,8 @@ def test_replay_answers_in_the_shape_that_scripts_rely_on(inbox: Path) -> None:
                 "before": {"status": "refused", "reading": 1, **nothing},
                 "now": {"status": "refused", "reading": 2, **nothing},
             }
-        ]
+        ],
+        "left_out": [],
     }
 
 
@@ -494,6 +495,20 @@ def test_a_file_of_the_command_line_is_replayed_from_where_it_lies_now(inbox: Pa
     assert "say where it lies now (--path)" in without.err
     assert "its content differs" in wrong.err
     assert FeedFile.objects.get().readings.count() == 2
+
+
+def test_a_replay_of_many_leaves_out_files_of_the_command_line_and_says_so(inbox: Path) -> None:
+    path = inbox / "20250320T110000Z.csv"
+    path.write_text(PEOPLE + "P1\n")
+    ingest_all([local_object(path)])
+    there = put(inbox, PEOPLE + "P2\n", key="pms/20250320T110100Z.csv")
+    local = FeedFile.objects.get(bucket="local")
+
+    done = run("replay", "--rejected", "--why", WHY, "--json")
+
+    assert (done.code, done.answer["left_out"]) == (1, [local.pk])
+    assert [one["file"] for one in done.answer["files"]] == [there.pk]
+    assert local.readings.count() == 1
 
 
 def test_replay_needs_files_and_a_reason(inbox: Path) -> None:

@@ -24,6 +24,7 @@ from ingestion.services.quarantine import (
     ledger_of,
     replay_files,
 )
+from ingestion.storage import LOCAL
 
 
 class Command(MannerlyCommand):
@@ -59,7 +60,7 @@ class Command(MannerlyCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Replay, report, and exit with what happened."""
-        files = _files(options)
+        files, left_out = _files(options)
         done: list[Replayed] = []
         try:
             replay_files(
@@ -73,20 +74,23 @@ class Command(MannerlyCommand):
         except NotCarriedOut as error:
             raise CommandError(f"{error} Nothing was replayed.", returncode=2) from error
         except TimeZoneNotSet as error:
-            self._report(done, options)
+            self._report(done, left_out, options)
             raise CommandError(str(error)) from error
-        self._report(done, options)
-        if not all(one.is_ingested for one in done):
+        self._report(done, left_out, options)
+        if left_out or not all(one.is_ingested for one in done):
             sys.exit(1)
 
-    def _report(self, done: list[Replayed], options: dict[str, Any]) -> None:
+    def _report(
+        self, done: list[Replayed], left_out: list[FeedFile], options: dict[str, Any]
+    ) -> None:
         line = options["line"]
         if options["json"]:
             answer = [
                 as_dict(one) | ({} if line is None else {"line": fate_of(one, line)})
                 for one in done
             ]
-            self.stdout.write(json.dumps({"files": answer}))
+            numbers = [one.pk for one in left_out]
+            self.stdout.write(json.dumps({"files": answer, "left_out": numbers}))
             return
         for one in done:
             self.stdout.write(f"file {one.file.pk}, {printable(one.file.key)}")
@@ -95,6 +99,11 @@ class Command(MannerlyCommand):
             self.stdout.write(f"  now     {ledger_of(one.after)}")
             if line is not None:
                 self.stdout.write(f"  {fate_of(one, line)}")
+        for feed_file in left_out:
+            self.stdout.write(
+                f"file {feed_file.pk}, {printable(feed_file.key)}: left out. It came from the"
+                " command line: replay it by itself, with --path."
+            )
         taken = sum(one.is_ingested for one in done)
         self.stdout.write(
             f"{taken} ingested, {len(done) - taken} refused" if done else "No files to replay."
@@ -119,15 +128,25 @@ def _ledger(reading: Reading) -> dict[str, Any]:
     return {"status": reading.status, "reading": reading.number, **reading.ledger}
 
 
-def _files(options: dict[str, Any]) -> list[FeedFile]:
+def _files(options: dict[str, Any]) -> tuple[list[FeedFile], list[FeedFile]]:
+    """Find the files, and those that a replay of many must leave out: nobody says where they lie.
+
+    Files that are named are never left out: what cannot be is then refused.
+    """
     is_refused, is_rejected = options["refused"], options["rejected"]
     if bool(options["files"]) + is_refused + is_rejected != 1:
         raise CommandError(
             "Name files, or say --refused or --rejected: one of the three.", returncode=2
         )
     if options["files"]:
-        return [_file(name) for name in dict.fromkeys(options["files"])]
-    return files_to_replay(is_refused=is_refused, feed=options["feed"], reason=options["reason"])
+        return [_file(name) for name in dict.fromkeys(options["files"])], []
+    found = files_to_replay(is_refused=is_refused, feed=options["feed"], reason=options["reason"])
+    if options["path"] is not None:
+        return found, []
+    return (
+        [one for one in found if one.bucket != LOCAL],
+        [one for one in found if one.bucket == LOCAL],
+    )
 
 
 def _file(name: str) -> FeedFile:
