@@ -63,6 +63,11 @@ class WorkedAdmin(ReadOnlyAdmin):
         """Tell who may act: whoever may change the model, though nobody edits it by hand."""
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
+    @admin.display(description="number", ordering="pk")
+    def number(self, one: Any) -> int:
+        """Give the number by which the commands name it."""
+        return int(one.pk)
+
     def change_view(
         self,
         request: HttpRequest,

@@ -154,6 +154,7 @@ class FeedFileAdmin(WorkedAdmin):
 
     list_display = (
         "key",
+        "number",
         "layout",
         "outcome",
         "source_time",
@@ -175,7 +176,7 @@ class FeedFileAdmin(WorkedAdmin):
     search_fields = ("key",)
     search_help_text = "Part of the object's name."
     ordering = ("-pk",)
-    readonly_fields = ("readings_so_far",)
+    readonly_fields = ("number", "readings_so_far")
     actions = ("replay", "dismiss")
 
     @admin.display(ordering="feed__layout")
@@ -216,6 +217,7 @@ class RejectedRowAdmin(WorkedAdmin):
 
     list_display = (
         "feed_file",
+        "number",
         "line",
         "reason",
         "column",
@@ -227,6 +229,7 @@ class RejectedRowAdmin(WorkedAdmin):
     list_filter = (IsSettled, "settlement", "reason", "feed_file__feed", RowAge)
     list_select_related = ("feed_file",)
     fields = (
+        "number",
         "feed_file",
         "reading",
         "line",

@@ -22,7 +22,7 @@ from ingestion.queries import Conflict, conflicting_admissions, conflicting_test
 from ingestion.services.belonging import attach_results
 from ingestion.services.changes import note_change
 from ingestion.services.locking import take_turn
-from ingestion.services.quiet import recompute_quiet_of_stage
+from ingestion.services.quiet import recompute_quiet
 from ingestion.services.settling import settle_stage
 from ingestion.services.staging import Stage, bring_stage
 from ingestion.services.tables import ColumnSets
@@ -161,12 +161,13 @@ def _take_effect(decision: ConflictDecision, *, now: datetime) -> set[uuid.UUID]
     with connection.cursor() as cursor:
         cursor.execute(_APPLIED, [now])
         settle_stage(stage, now=now)
-        recompute_quiet_of_stage()
         cursor.execute("SELECT DISTINCT patient FROM stage_touched")
         touched = {patient for (patient,) in cursor.fetchall()}
     stage.close()
     sides = LabTest.objects.filter(test_id=decision.identifier, patient__isnull=False)
-    return touched | {key for key in sides.values_list("patient_id", flat=True) if key}
+    patients = touched | {key for key in sides.values_list("patient_id", flat=True) if key}
+    recompute_quiet(patients)
+    return patients
 
 
 # The lines of results that have found their test wait no longer.
