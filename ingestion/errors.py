@@ -41,3 +41,9 @@ class TimeZoneNotSet(Exception):
             "The file holds times without an offset. Set HOSPITAL_TIME_ZONE to the hospital's"
             " IANA time zone, for example Europe/Berlin, and ingest it again."
         )
+
+
+class NotCarriedOut(Exception):
+    """An operator's act that cannot be done as things stand; nothing was changed. Says why."""
+
+    is_permanent = True

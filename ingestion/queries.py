@@ -183,6 +183,8 @@ def _waiting_admissions() -> Iterable[Doubt]:
 
 def _files(kind: str, status: FileStatus, before: datetime | None = None) -> Iterable[Doubt]:
     files = FeedFile.objects.filter(status=status)
+    if status == FileStatus.REFUSED:
+        files = files.filter(dismissed_at__isnull=True)
     if before is not None:
         files = files.filter(received_at__lt=before)
     count = files.count()

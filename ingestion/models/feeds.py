@@ -165,6 +165,11 @@ class FeedFile(models.Model):
     is_comeback = models.BooleanField(
         default=False, help_text="The same content came before and was superseded in between."
     )
+    dismissed_at = models.DateTimeField(
+        null=True, blank=True, help_text="Refused, and an operator said that it is no work."
+    )
+    dismissed_by = models.CharField(max_length=150, blank=True, default="", db_default="")
+    dismissed_why = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         constraints = [
@@ -184,6 +189,10 @@ class FeedFile(models.Model):
                 name="ingested_files_have_a_feed",
                 condition=~Q(status=FileStatus.INGESTED)
                 | Q(feed__isnull=False, finished_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="a_dismissed_file_says_who_and_why",
+                condition=Q(dismissed_at__isnull=True) | ~Q(dismissed_by="") & ~Q(dismissed_why=""),
             ),
         ]
         indexes = [

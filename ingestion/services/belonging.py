@@ -40,7 +40,8 @@ PLACED = f"""
             ) AS d JOIN ingestion_labtest t
                 ON t.test_id = d.identifier AND t.patient_number = d.belongs_to
             WHERE NOT t.is_cancelled AND d.sides = (
-                SELECT array_agg(side.patient_number::text ORDER BY side.patient_number)
+                SELECT array_agg(side.patient_number::text
+                    ORDER BY side.patient_number COLLATE "C")
                 FROM ingestion_labtest side
                 WHERE side.test_id = d.identifier AND NOT side.is_cancelled
             )

@@ -34,6 +34,7 @@ from ingestion.services.registering import (
     put_on_record,
     source_time_of,
 )
+from ingestion.services.rereading import let_it_speak, note_refused_replay
 from ingestion.signals import records_changed
 from ingestion.storage import StoredObject
 
@@ -60,12 +61,16 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Replay:
-    """Who asked for a file to be read again, and why. `source_time`: the one that an operator
-    gives to a file whose own lies in the future."""
+    """Who asked for a file to be read again, and why.
+
+    `source_time` is the one as of which the file speaks, where that is not its own: an operator
+    gives it, now (`given_source_time`) or at an earlier replay, to a file from the future.
+    """
 
     asked_by: str
     why: str
     source_time: datetime | None = None
+    given_source_time: datetime | None = None
 
 
 def ingest_all(
@@ -205,6 +210,10 @@ def _apply(
     current.save()
     asked = replay or Replay("", "")
     load.keep_reading(current, asked_by=asked.asked_by, why=asked.why)
+    if replay is not None:
+        let_it_speak(
+            current, by=replay.asked_by, why=replay.why, source_time=replay.given_source_time
+        )
     note_change()
     return _answer(current, content, patients)
 
@@ -271,7 +280,7 @@ def refuse(
     is_ingested = current.status == FileStatus.INGESTED
     if is_ingested and replay is None:
         return
-    Reading.objects.create(
+    reading = Reading.objects.create(
         feed_file=current,
         number=_next_number(current),
         status=FileStatus.REFUSED,
@@ -281,6 +290,10 @@ def refuse(
         why=replay.why if replay else "",
         finished_at=now,
     )
+    if replay is not None:
+        note_refused_replay(
+            reading, by=replay.asked_by, why=replay.why, source_time=replay.given_source_time
+        )
     if not is_ingested:
         current.status = FileStatus.REFUSED
         current.refusal = refusal.reason

@@ -105,7 +105,8 @@ def _version_of(stored: StoredObject, content: str) -> str:
     same_content = FeedFile.objects.filter(
         bucket=stored.bucket, key=stored.key, version__startswith=content
     )
-    same_time = same_content.filter(source_time=stored.last_modified).first()
+    # Not by the source time: an operator may have given the file another one.
+    same_time = same_content.filter(last_modified=stored.last_modified).first()
     if same_time is not None:
         return same_time.version
     is_known = content != UNREAD and same_content.exists()

@@ -1,4 +1,7 @@
-"""Ingest files and folders from the command line, in this process, and wait until it is done."""
+"""Ingest files and folders from the command line, in this process, and wait until it is done.
+
+Or, with `--dry-run`, say what would become of them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import json
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +17,16 @@ from django.core.management.base import CommandError
 
 from ingestion.choices import FileStatus
 from ingestion.errors import TimeZoneNotSet
+from ingestion.management import trials
 from ingestion.management.manners import MannerlyCommand
 from ingestion.models.feeds import LEDGER_COLUMNS
 from ingestion.services.receiving import Receipt, ingest_all
-from ingestion.storage import StoredObject, files_under, local_object
+from ingestion.services.trial import Declared, Trial, try_object
+from ingestion.storage import LOCAL, StoredObject, files_under, local_object
 
 
 class Command(MannerlyCommand):
-    """`manage.py ingest PATH… [--json]`."""
+    """`manage.py ingest PATH… [--dry-run] [--json]`."""
 
     help = (
         "Ingest CSV files, or folders of them, by their source time. Exits with 0 if every file was"
@@ -35,6 +41,17 @@ class Command(MannerlyCommand):
         """Declare the paths and the form of the answer."""
         parser.add_argument("paths", nargs="+", metavar="PATH", type=_path, help="file or folder")
         parser.add_argument("--json", action="store_true", help="answer in JSON")
+        dry = parser.add_argument_group("dry run")
+        dry.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="read and judge, write nothing, and say what would become of each file",
+        )
+        dry.add_argument("--source", default="", help="as if the files came from this source")
+        dry.add_argument("--encoding", help="as if the feed declared this encoding")
+        dry.add_argument(
+            "--day-first", action="store_true", help="as if the feed declared D/M/YYYY"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Ingest, report, and exit with what happened."""
@@ -46,6 +63,15 @@ class Command(MannerlyCommand):
                 returncode=2,
             )
         objects = [stored for path in options["paths"] for stored in self._objects(path)]
+        if options["dry_run"]:
+            self._try(objects, options)
+            return
+        if options["source"] or options["encoding"] or options["day_first"]:
+            raise CommandError(
+                "--source, --encoding and --day-first are for --dry-run: else the feed declares"
+                " them. Nothing was ingested.",
+                returncode=2,
+            )
         receipts: list[Receipt] = []
         progress = Progress(len(objects), is_shown=sys.stderr.isatty())
         try:
@@ -60,6 +86,31 @@ class Command(MannerlyCommand):
         self._report(receipts, as_json=options["json"])
         if self._problems or any(one.status == FileStatus.REFUSED for one in receipts):
             sys.exit(1)
+
+    def _try(self, objects: list[StoredObject], options: dict[str, Any]) -> None:
+        declared = Declared(options["encoding"], options["day_first"] or None)
+        source = options["source"] or LOCAL
+        told: list[Trial] = []
+        try:
+            for stored in sorted(objects, key=lambda one: one.key):
+                told.append(try_object(replace(stored, source=source), declared=declared))
+                if not options["json"]:
+                    self._show(told[-1])
+        except TimeZoneNotSet as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            self.stdout.write(json.dumps({"files": [trials.as_dict(one) for one in told]}))
+        else:
+            self.stdout.write(
+                "Nothing was written." if told else "No files to try. Nothing was written."
+            )
+        if self._problems or any(one.refusal for one in told):
+            sys.exit(1)
+
+    def _show(self, trial: Trial) -> None:
+        for line in trials.lines_of(trial, name=printable(trial.stored.key)):
+            self.stdout.write(line)
+        self.stdout.write("")
 
     def _objects(self, path: Path) -> list[StoredObject]:
         """List what is to be ingested under a path; what cannot be listed is a problem, told."""

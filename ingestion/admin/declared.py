@@ -1,0 +1,70 @@
+"""What operators declare of a feed: the one thing of ingestion that is edited by hand."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from ingestion.layouts import LAYOUTS
+from ingestion.models import Feed
+from ingestion.services.changes import note_change
+
+
+class FeedForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What an operator declares of a feed."""
+
+    layout = forms.ChoiceField(choices=[(layout.name, layout.name) for layout in LAYOUTS])
+
+    class Meta:
+        model = Feed
+        fields = ("source", "layout", "interval_minutes", "encoding", "is_day_first", "retired_at")
+
+    def clean_encoding(self) -> str:
+        """Refuse a name that nothing can decode: each file of the feed would be refused for it."""
+        encoding: str = self.cleaned_data["encoding"].strip()
+        try:
+            if encoding:
+                codecs.lookup(encoding)
+        except LookupError:
+            raise forms.ValidationError(
+                "No such encoding is known: try cp1255 or latin-1."
+            ) from None
+        return encoding
+
+
+@admin.register(Feed)
+class FeedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The one thing of ingestion that is declared by hand."""
+
+    form = FeedForm
+    list_display = ("__str__", "interval_minutes", "encoding", "is_day_first", "retired_at")
+    list_filter = ("layout",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Feed | None = None) -> tuple[str, ...]:
+        """Source and layout are what a feed is: they stay."""
+        return ("source", "layout") if obj else ()
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Leave the choice of a layout to new feeds."""
+        if obj is None:
+            return super().get_form(request, obj, change, **kwargs)
+        return super().get_form(request, obj, change, form=_DeclaredFeedForm, **kwargs)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: a feed is retired, its files stay."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Feed, form: Any, change: bool) -> None:
+        """Save, and count the change: every board is judged by what feeds declare."""
+        super().save_model(request, obj, form, change)
+        note_change()
+
+
+class _DeclaredFeedForm(FeedForm):
+    layout = None  # type: ignore[assignment]

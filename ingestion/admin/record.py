@@ -1,0 +1,79 @@
+"""The record as operators see it: nothing of it is edited by hand."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from ingestion.admin.filters import HasParent, HasTest
+from ingestion.models import Admission, Department, LabResult, LabTest, Patient
+from ops.readonly import ReadOnlyAdmin
+
+_BOOKKEEPING = ("statements",)
+
+
+@admin.register(Department)
+class DepartmentAdmin(ReadOnlyAdmin):
+    """Departments as the PMS names them."""
+
+
+@admin.register(Patient)
+class PatientAdmin(ReadOnlyAdmin):
+    """Patients."""
+
+    list_display = ("patient_id", "last_name", "first_name", "date_of_birth", "last_test_at")
+    search_fields = ("patient_id", "last_name", "first_name")
+    search_help_text = "Number or part of the name. It is not put into the address."
+    ordering = ("patient_id",)
+    exclude = _BOOKKEEPING
+
+
+@admin.register(Admission)
+class AdmissionAdmin(ReadOnlyAdmin):
+    """Admissions, those that wait for their patient too."""
+
+    list_display = (
+        "case_number",
+        "patient_number",
+        "department",
+        "room",
+        "admitted_at",
+        "released_at",
+    )
+    list_filter = (HasParent, "department")
+    list_select_related = ("department",)
+    search_fields = ("case_number", "patient_number", "room")
+    search_help_text = "Case number, patient's number or room."
+    ordering = ("-pk",)
+    exclude = _BOOKKEEPING
+
+
+@admin.register(LabTest)
+class LabTestAdmin(ReadOnlyAdmin):
+    """Tests, those that wait for their patient too."""
+
+    list_display = ("test_id", "patient_number", "name", "ordered_at", "status", "is_cancelled")
+    list_filter = (HasParent, "is_cancelled")
+    search_fields = ("test_id__startswith", "patient_number__startswith")
+    search_help_text = "Beginning of the test's or the patient's number."
+    ordering = ("-pk",)
+    exclude = _BOOKKEEPING
+
+
+@admin.register(LabResult)
+class LabResultAdmin(ReadOnlyAdmin):
+    """Results, those that wait for their test too."""
+
+    list_display = (
+        "__str__",
+        "test_id",
+        "value",
+        "unit",
+        "performed_at",
+        "waits_for",
+        "is_withdrawn",
+    )
+    list_filter = (HasTest, "waits_for", "is_withdrawn")
+    search_fields = ("result_id__startswith", "test_id__startswith")
+    search_help_text = "Beginning of the result's or the test's number."
+    ordering = ("-pk",)
+    exclude = _BOOKKEEPING
