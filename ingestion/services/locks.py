@@ -1,0 +1,26 @@
+"""Advisory locks of a database session: whoever holds one loses it with the session, however
+that ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from django.db import DatabaseError, InterfaceError, connection
+
+
+@contextmanager
+def locked(*keys: int) -> Iterator[bool]:
+    """Try to take the lock of one large or two small numbers; yields whether that worked."""
+    places = ", ".join(["%s"] * len(keys))
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_try_advisory_lock({places})", keys)
+        is_mine = bool(cursor.fetchone()[0])
+    try:
+        yield is_mine
+    finally:
+        if is_mine:
+            # A connection that is gone has given its locks back already.
+            with suppress(DatabaseError, InterfaceError), connection.cursor() as cursor:
+                cursor.execute(f"SELECT pg_advisory_unlock({places})", keys)
