@@ -19,7 +19,7 @@ if not apps.ready:
     django.setup()
 
 # pylint: disable=wrong-import-position
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
 from ingestion.errors import NoticeNotUnderstood
 from ingestion.notices import TEST_EVENT, notices_in, notices_of, records_of
@@ -39,7 +39,9 @@ def handle(event: Event, context: object = None) -> dict[str, Any]:
     event source mapping must report batch item failures. Raises NoticeNotUnderstood,
     SourceNotDeclared, OSError, and database errors.
     """
-    close_old_connections()
+    if not connection.in_atomic_block:
+        # A function that was frozen between two events may hold a connection that is long gone.
+        close_old_connections()
     if isinstance(event, Mapping) and event.get("Event") == TEST_EVENT:
         return _answer([])
     records = records_of(event)

@@ -175,12 +175,13 @@ class FeedFileAdmin(ReadOnlyAdmin):
         "key",
         "layout",
         "outcome",
+        "found_by",
         "source_time",
         "rows",
         *LEDGER_COLUMNS,
         "flaws",
     )
-    list_filter = ("status", "refusal", "feed", "is_possibly_cut", "is_comeback")
+    list_filter = ("status", "refusal", "feed", "found_by", "is_possibly_cut", "is_comeback")
     list_select_related = ("feed",)
     search_fields = ("key",)
     search_help_text = "Part of the object's name."

@@ -264,7 +264,9 @@ def test_a_prefix_tells_the_source_and_a_place_without_one_is_refused_to_be_take
     assert on_record("source", "key") == [("north", "north/a b+ü.csv"), ("south", "s/a.csv")]
 
 
-@pytest.mark.parametrize("key", ["a//b.csv", "/a.csv", "a/../b.csv", "a\\b.csv", "%41.csv", "é" * 500])
+@pytest.mark.parametrize(
+    "key", ["a//b.csv", "/a.csv", "a/../b.csv", "a\\b.csv", "%41.csv", "é" * 500]
+)
 def test_an_odd_key_is_read_as_it_is(cloud: Cloud, key: str) -> None:
     cloud.bucket(BUCKET)
     take(key, cloud.put(BUCKET, key, BROWN))
