@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 
 from ingestion.notices import notices_in
 from ingestion.services.noticing import take_notices, why_not_taken
@@ -34,6 +34,8 @@ class Listener:
         Raises OSError where the queue does not answer, and OperationalError or InterfaceError
         where the database does not: then every message that is not done stays in the queue.
         """
+        # Asked first: what is taken from the queue too often in vain ends as a dead letter.
+        connection.ensure_connection()
         done: list[Message] = []
         registered = 0
         try:

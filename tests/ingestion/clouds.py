@@ -77,7 +77,7 @@ class Cloud:
 
     def queue(self, name: str = "notices", *, visibility: str = "0") -> str:
         """Make a queue, in which what was received comes again at once. Returns its URL."""
-        kept = {"VisibilityTimeout": visibility}
+        kept: Any = {"VisibilityTimeout": visibility}
         return self.sqs.create_queue(QueueName=name, Attributes=kept)["QueueUrl"]
 
     def notify(self, bucket: str, queue: str) -> None:

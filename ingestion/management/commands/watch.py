@@ -40,7 +40,9 @@ class Command(MannerlyCommand):
         stop = Event()
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: stop.set())
-        ear = Thread(target=_listen, args=(stop,), daemon=True)
+        listener = Listener(NoticeQueue(settings.NOTICE_QUEUE_URL), Places.from_settings())
+        # A thread of its own: neither the folder nor the queue delays the other.
+        ear = Thread(target=_listen, args=(listener, stop), daemon=True)
         if settings.NOTICE_QUEUE_URL:
             ear.start()
         self._watch(stop)
@@ -57,9 +59,7 @@ class Command(MannerlyCommand):
             stop.wait(max(_EVERY_SECONDS, 2 * (time.monotonic() - started)))
 
 
-def _listen(stop: Event) -> None:
-    """Listen in a thread of its own: neither the folder nor the queue delays the other."""
-    listener = Listener(NoticeQueue(settings.NOTICE_QUEUE_URL), Places.from_settings())
+def _listen(listener: Listener, stop: Event) -> None:
     turns = Turns(lambda: listener.listen(wait_seconds=_LISTEN_SECONDS))
     try:
         while not stop.is_set():
