@@ -19,7 +19,7 @@ from django.utils import timezone
 from ingestion.choices import FileStatus, FoundBy, RefusalReason
 from ingestion.errors import FileRefused, TimeZoneNotSet
 from ingestion.models import FeedFile
-from ingestion.services.locks import locked
+from ingestion.services.claims import claimed
 from ingestion.services.receiving import ingest, join_patients, refuse, unreadable
 from ingestion.signals import records_changed
 from ingestion.storage import Inbox, Places, StorageUnreachable
@@ -87,14 +87,14 @@ def _received(places: Places | Inbox, silent: set[str]) -> QuerySet[FeedFile]:
 def _claim(feed_file: FeedFile) -> Iterator[bool]:
     """Try to become the one who reads this file; yields whether that worked and it is still due."""
     claim = (_CLAIM, feed_file.pk & 0x7FFF_FFFF)
-    with locked(*claim) as mine:
+    with claimed(*claim) as mine:
         if (
             not mine
             or not FeedFile.objects.filter(pk=feed_file.pk, status=FileStatus.RECEIVED).exists()
         ):
             yield False
         elif feed_file.size > LARGE_BYTES:
-            with locked(_LARGE_LANE) as is_free:
+            with claimed(_LARGE_LANE) as is_free:
                 yield is_free
         else:
             yield True

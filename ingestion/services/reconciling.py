@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ingestion.choices import FoundBy
-from ingestion.services.locks import locked
+from ingestion.services.claims import claimed
 from ingestion.services.registering import register, without_those_on_record
 from ingestion.storage import Bucket, Places
 
@@ -37,7 +37,7 @@ def reconcile(places: Places, *, now: datetime) -> list[Reconciled] | None:
     A bucket that cannot be listed is told of and does not stop the others. Returns None, having
     done nothing, where another is at it: long lists must not take up all workers.
     """
-    with locked(_ONE_AT_A_TIME) as is_mine:
+    with claimed(_ONE_AT_A_TIME) as is_mine:
         if not is_mine:
             return None
         return [

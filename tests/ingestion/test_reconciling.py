@@ -13,8 +13,8 @@ from django.test import Client
 from ingestion.choices import FileStatus
 from ingestion.models import FeedFile
 from ingestion.notices import Notice
+from ingestion.services.claims import claimed
 from ingestion.services.draining import drain
-from ingestion.services.locks import locked
 from ingestion.services.noticing import take_notice
 from ingestion.services.reconciling import reconcile
 from ingestion.storage import Places
@@ -236,5 +236,5 @@ def test_the_sweeps_lock_is_given_back() -> None:
     with a_cloud() as cloud:
         cloud.bucket(BUCKET)
         assert sweep() == sweep()
-        with locked(0x5649_4749_4C05) as is_free:
+        with claimed(0x5649_4749_4C05) as is_free:
             assert is_free

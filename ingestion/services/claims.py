@@ -1,5 +1,6 @@
-"""Advisory locks of a database session: whoever holds one loses it with the session, however
-that ends.
+"""Claims of a database session (advisory locks): each ends with the session, however that ends.
+
+`locking` knows those of a transaction, which keep writers of one patient apart.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from django.db import DatabaseError, InterfaceError, connection
 
 
 @contextmanager
-def locked(*keys: int) -> Iterator[bool]:
-    """Try to take the lock of one large or two small numbers; yields whether that worked."""
+def claimed(*keys: int) -> Iterator[bool]:
+    """Try to claim what one large or two small numbers stand for; yields whether that worked."""
     places = ", ".join(["%s"] * len(keys))
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_try_advisory_lock({places})", keys)
@@ -21,6 +22,6 @@ def locked(*keys: int) -> Iterator[bool]:
         yield is_mine
     finally:
         if is_mine:
-            # A connection that is gone has given its locks back already.
+            # A connection that is gone has given its claims back already.
             with suppress(DatabaseError, InterfaceError), connection.cursor() as cursor:
                 cursor.execute(f"SELECT pg_advisory_unlock({places})", keys)
