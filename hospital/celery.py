@@ -4,6 +4,7 @@ import os
 
 from celery import Celery
 from celery.signals import setup_logging
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hospital.settings")
 
@@ -23,6 +24,12 @@ app.conf.beat_schedule = {
         "task": "ingestion.tasks.ingest_received",
         "schedule": 15.0,
         "options": {"expires": 14},
+    },
+    # For what a lost notice left: objects that lie in a bucket and are not on record.
+    "reconcile the buckets with the record": {
+        "task": "ingestion.tasks.reconcile_buckets",
+        "schedule": settings.RECONCILE_SECONDS,
+        "options": {"expires": settings.RECONCILE_SECONDS},
     },
 }
 

@@ -118,6 +118,11 @@ def configure(config: dict[str, Any]) -> None:
                 # These quote statements, parameters and sign-in names.
                 "django.db.backends": {"level": "WARNING"},
                 "axes": {"level": "ERROR"},
+                # These tell the names of objects, and each question that is asked.
+                "boto3": {"level": "WARNING"},
+                "botocore": {"level": "WARNING"},
+                "s3transfer": {"level": "WARNING"},
+                "urllib3": {"level": "ERROR"},
             },
         }
     )

@@ -6,6 +6,7 @@ files other than the demo's generated secret. A wrong value stops the start with
 
 import math
 import os
+import re
 import secrets
 import zoneinfo
 from pathlib import Path
@@ -44,6 +45,44 @@ def _switch(name: str, *, default: bool) -> bool:
     if text not in {"1", "0", "true", "false", "yes", "no", "on", "off"}:
         raise ImproperlyConfigured(f"{name} is {text!r}: set it to 1 or 0.")
     return text in {"1", "true", "yes", "on"}
+
+
+def _buckets(text: str) -> list[tuple[str, str, str]]:
+    """Read sources in buckets, `source=bucket` or `source=bucket/prefix`, divided by commas.
+
+    Gives source, bucket and prefix of each; a prefix means the folder, with all that is in it.
+    Raises ImproperlyConfigured: a source that nobody watches must not look like a quiet one.
+    """
+    found: list[tuple[str, str, str]] = []
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        source, _, place = part.partition("=")
+        bucket, _, prefix = place.strip().partition("/")
+        found.append((source.strip(), bucket, f"{prefix.rstrip('/')}/" if prefix else ""))
+        _require_bucket(part, *found[-1])
+    if len({source for source, _, _ in found}) < len(found):
+        raise ImproperlyConfigured("HOSPITAL_BUCKETS names a source twice: give each its own name.")
+    for one, (source, bucket, prefix) in enumerate(found):
+        for other, inner_bucket, inner in found[:one] + found[one + 1 :]:
+            if bucket == inner_bucket and inner.startswith(prefix):
+                raise ImproperlyConfigured(
+                    f"HOSPITAL_BUCKETS: {other} lies inside {source}, and its files would belong"
+                    " to both. Give each a prefix of its own."
+                )
+    return found
+
+
+def _require_bucket(part: str, source: str, bucket: str, prefix: str) -> None:
+    is_bucket = re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket)
+    if not source or len(source) > 255 or not is_bucket or bucket in {"inbox", "local"}:
+        raise ImproperlyConfigured(
+            f"HOSPITAL_BUCKETS holds {part!r}: write source=bucket or source=bucket/prefix, with"
+            " the bucket's name as S3 has it (neither inbox nor local)."
+        )
+    if any(not folder or folder.startswith(".") for folder in prefix.split("/")[:-1]):
+        raise ImproperlyConfigured(
+            f"HOSPITAL_BUCKETS holds {part!r}: a prefix has no empty folders and no hidden ones;"
+            " what is hidden is left alone."
+        )
 
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -216,9 +255,15 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_throttle": 1,
 }
 
-# --- Objects: the inbox, static files ----------------------------------------------------
+# --- Objects: the inbox, buckets, static files -------------------------------------------
 
 INBOX_DIR = Path(env.str("HOSPITAL_INBOX_DIR", str(DATA_DIR / "inbox"))).absolute()
+# Sources in buckets, beside those in the inbox. Address, region and credentials: AWS_*, as boto3
+# reads them. The queue is the one that these buckets notify.
+BUCKETS = _buckets(env.str("HOSPITAL_BUCKETS", ""))
+NOTICE_QUEUE_URL = env.str("HOSPITAL_NOTICE_QUEUE_URL", "")
+# How often the buckets are listed for what no notice told of.
+RECONCILE_SECONDS = _number("HOSPITAL_RECONCILE_SECONDS", 300)
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
@@ -230,18 +275,11 @@ STORAGES = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": str(DATA_DIR / "files")},
     },
-    # One sub-folder per source. On AWS: HOSPITAL_INBOX_BUCKET makes it a bucket.
-    "inbox": (
-        {
-            "BACKEND": "storages.backends.s3.S3Storage",
-            "OPTIONS": {"bucket_name": env.str("HOSPITAL_INBOX_BUCKET"), "default_acl": None},
-        }
-        if env.str("HOSPITAL_INBOX_BUCKET", "")
-        else {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": str(INBOX_DIR)},
-        }
-    ),
+    # One sub-folder per source.
+    "inbox": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(INBOX_DIR)},
+    },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 # The bundle's names are already hashed by its build; hashing twice would break its imports.

@@ -1,4 +1,5 @@
-"""What can go wrong with a whole file. Each error says whether trying again can help.
+"""What can go wrong with a whole file, or with a notice of one. Each error says whether trying
+again can help.
 
 Messages are for people and for logs: none of them may hold a value or a header name taken from a
 file, since a file without a header has patients where its header should be.
@@ -47,3 +48,21 @@ class NotCarriedOut(Exception):
     """An operator's act that cannot be done as things stand; nothing was changed. Says why."""
 
     is_permanent = True
+
+
+class NoticeNotUnderstood(Exception):
+    """A message or an event that is not what a bucket sends; the sentence never repeats it."""
+
+    is_permanent = True
+
+
+class SourceNotDeclared(Exception):
+    """A notice of an object where no source is declared: nobody has said whose it is."""
+
+    is_permanent = False
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A notice tells of an object in a place that no source is declared for. Declare it in"
+            " HOSPITAL_BUCKETS, or let the bucket's notifications leave it out."
+        )

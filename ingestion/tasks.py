@@ -1,11 +1,36 @@
 """Ingestion by message: a message only makes quick what the database already holds as work."""
 
+import logging
+
 from celery import shared_task
+from django.utils import timezone
+from kombu.exceptions import OperationalError as QueueError
 
 from ingestion.services.draining import drain
+from ingestion.services.reconciling import reconcile
+from ingestion.storage import Places
+
+log = logging.getLogger(__name__)
 
 
 @shared_task
 def ingest_received() -> int:
-    """Ingest whatever the inbox has on record as received. Safe to run twice, or at once."""
+    """Ingest whatever any place has on record as received. Safe to run twice, or at once."""
     return drain()
+
+
+@shared_task
+def reconcile_buckets() -> int:
+    """Find what no notice told of, and wake a worker for it. Returns how many that were."""
+    found = sum(one.found for one in reconcile(Places.from_settings(), now=timezone.now()) or ())
+    if found:
+        wake_a_worker()
+    return found
+
+
+def wake_a_worker() -> None:
+    """Say that something was put on record. Without a queue, the clock finds it a little later."""
+    try:
+        ingest_received.delay()
+    except QueueError:
+        log.exception("queue cannot be reached; the beat will find what was registered")

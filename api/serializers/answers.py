@@ -11,7 +11,7 @@ from typing import Any
 from rest_framework import serializers
 
 from alerts.choices import AlertStatus, Standing
-from ingestion.choices import FileStatus
+from ingestion.choices import FileStatus, FoundBy
 
 Shape = serializers.Serializer[Any]
 
@@ -321,6 +321,9 @@ class FeedFile(Shape):
     feed = _text()
     status = serializers.ChoiceField(choices=FileStatus.choices)
     reason = _text()
+    found_by = serializers.ChoiceField(
+        choices=FoundBy.choices, help_text="What told of it first; `sweep`: no notice had."
+    )
     source_time = _time()
     received_at = _time()
     finished_at = _time_or_null()

@@ -239,6 +239,7 @@ def feed_file(file: FeedFile) -> Json:
         "feed": file.feed.layout if file.feed else None,
         "status": file.status,
         "reason": file.reason or None,
+        "found_by": file.found_by,
         "source_time": file.source_time,
         "received_at": file.received_at,
         "finished_at": file.finished_at,

@@ -436,6 +436,7 @@ export function feedFiles(scenario, feed, status) {
         kind === 'refused'
           ? 'No layout fits its header: patient, ward, bed. The nearest is pms.combined, which also needs admission_id and admission_date.'
           : null,
+      found_by: n === 4 ? 'sweep' : 'lookout',
       source_time: iso(at),
       received_at: iso(at),
       finished_at: kind === 'received' ? null : iso(at + 800),

@@ -155,7 +155,7 @@ def _take_effect(decision: ConflictDecision, *, now: datetime) -> set[uuid.UUID]
     """Decide anew where the results belong; everybody on any side is judged again."""
     if decision.kind != ConflictKind.TEST_ID:
         return set()
-    stage = Stage(ColumnSets())
+    stage = Stage(ColumnSets(), unknown=())
     bring_stage(stage)
     attach_results("SELECT %s::text AS test_id", given=[decision.identifier], now=now)
     with connection.cursor() as cursor:

@@ -12,16 +12,17 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from ingestion.choices import FileStatus, FoundBy, RefusalReason
 from ingestion.errors import FileRefused, TimeZoneNotSet
 from ingestion.models import FeedFile
+from ingestion.services.claims import claimed
 from ingestion.services.receiving import ingest, join_patients, refuse, unreadable
 from ingestion.signals import records_changed
-from ingestion.storage import Inbox
+from ingestion.storage import Inbox, Places, StorageUnreachable
 
 log = logging.getLogger(__name__)
 
@@ -35,25 +36,37 @@ _CLAIM = 0x5649_4701  # the first half of a claim's lock; the second is the file
 _LARGE_LANE = 0x5649_4749_4C04
 
 
-def drain(inbox: Inbox | None = None) -> int:
+def drain(places: Places | Inbox | None = None) -> int:
     """Ingest what is on record as received, the oldest source time first. Returns how many.
 
     Any number may drain at once, on any number of machines: each file is claimed by one. What is
     registered meanwhile is taken in the same run. A file that fails for no fault that can be named
-    is tried a few times, then refused.
+    is tried a few times, then refused. What lies in a bucket that does not answer stays as it is,
+    and holds up nothing that lies elsewhere.
     """
-    inbox = inbox or Inbox()
+    places = places or Places.from_settings()
     done = 0
+    silent: set[str] = set()
     touched: set[uuid.UUID] | None = set()
     told_at = time.monotonic()
     passed_over: set[int] = set()
-    while batch := _received(inbox).exclude(pk__in=passed_over)[:_AT_ONCE]:
+    while batch := _received(places, silent).exclude(pk__in=passed_over)[:_AT_ONCE]:
         for feed_file in batch:
+            if feed_file.bucket in silent:
+                continue
             with _claim(feed_file) as is_mine:
                 if not is_mine:
                     passed_over.add(feed_file.pk)
                     continue
-                touched = join_patients(touched, _ingest_received(inbox, feed_file))
+                try:
+                    touched = join_patients(touched, _ingest_received(places, feed_file))
+                except StorageUnreachable as error:
+                    silent.add(feed_file.bucket)
+                    log.error(
+                        "bucket cannot be read",
+                        extra={"source": feed_file.source, "error": error.strerror},
+                    )
+                    continue
                 done += 1
             if time.monotonic() - told_at > _TELL_EVERY_SECONDS:
                 records_changed.send(sender=None, patients=touched)
@@ -63,8 +76,9 @@ def drain(inbox: Inbox | None = None) -> int:
     return done
 
 
-def _received(inbox: Inbox) -> QuerySet[FeedFile]:
-    return FeedFile.objects.filter(bucket=inbox.bucket, status=FileStatus.RECEIVED).order_by(
+def _received(places: Places | Inbox, silent: set[str]) -> QuerySet[FeedFile]:
+    buckets = [bucket for bucket in places.buckets if bucket not in silent]
+    return FeedFile.objects.filter(bucket__in=buckets, status=FileStatus.RECEIVED).order_by(
         "source_time", "key"
     )
 
@@ -73,44 +87,29 @@ def _received(inbox: Inbox) -> QuerySet[FeedFile]:
 def _claim(feed_file: FeedFile) -> Iterator[bool]:
     """Try to become the one who reads this file; yields whether that worked and it is still due."""
     claim = (_CLAIM, feed_file.pk & 0x7FFF_FFFF)
-    with _locked("pg_try_advisory_lock(%s, %s)", "pg_advisory_unlock(%s, %s)", claim) as mine:
+    with claimed(*claim) as mine:
         if (
             not mine
             or not FeedFile.objects.filter(pk=feed_file.pk, status=FileStatus.RECEIVED).exists()
         ):
             yield False
         elif feed_file.size > LARGE_BYTES:
-            with _locked(
-                "pg_try_advisory_lock(%s)", "pg_advisory_unlock(%s)", (_LARGE_LANE,)
-            ) as is_free:
+            with claimed(_LARGE_LANE) as is_free:
                 yield is_free
         else:
             yield True
 
 
-@contextmanager
-def _locked(take: str, give_back: str, keys: tuple[int, ...]) -> Iterator[bool]:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {take}", keys)
-        is_mine = bool(cursor.fetchone()[0])
-    try:
-        yield is_mine
-    finally:
-        if is_mine:
-            # A connection that is gone has given its locks back already.
-            with suppress(DatabaseError, InterfaceError), connection.cursor() as cursor:
-                cursor.execute(f"SELECT {give_back}", keys)
-
-
-def _ingest_received(inbox: Inbox, feed_file: FeedFile) -> set[uuid.UUID] | None:
+def _ingest_received(places: Places | Inbox, feed_file: FeedFile) -> set[uuid.UUID] | None:
     if feed_file.attempts >= MAX_TRIES:
         # Counted before each try: a file that takes the worker down with it has no other trace.
         _refuse_received(feed_file, _given_up("the worker died"))
         return set()
     _count_try(feed_file, 1)
     try:
-        receipt = ingest(inbox.object(feed_file.key), found_by=FoundBy(feed_file.found_by))
-    except (TimeZoneNotSet, OperationalError, InterfaceError):
+        stored = places.object_on_record(feed_file)
+        receipt = ingest(stored, found_by=FoundBy(feed_file.found_by))
+    except (TimeZoneNotSet, StorageUnreachable, OperationalError, InterfaceError):
         # No fault of the file: however long it lasts, the file must not be refused for it.
         with suppress(DatabaseError, InterfaceError):
             _count_try(feed_file, -1)

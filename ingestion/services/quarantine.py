@@ -24,7 +24,13 @@ from ingestion.services.receiving import Replay, ingest, join_patients, refuse, 
 from ingestion.services.registering import UNREAD, digest_of
 from ingestion.services.rereading import FILE
 from ingestion.signals import records_changed
-from ingestion.storage import LOCAL, Inbox, StoredObject, local_object
+from ingestion.storage import (
+    LOCAL,
+    Places,
+    StorageUnreachable,
+    StoredObject,
+    local_object,
+)
 from ops import audit
 
 ROW = "rejected row"
@@ -109,6 +115,8 @@ def _replay(
     try:
         stored = _object_of(feed_file, path)
         _refuse_other_content(feed_file, stored, is_pointed_at=path is not None)
+    except StorageUnreachable:
+        raise  # it says nothing about the file
     except OSError as error:
         return _refused(feed_file, unreadable(error), replay, standing)
     except FileRefused as refusal:
@@ -139,13 +147,13 @@ def _object_of(feed_file: FeedFile, path: Path | None) -> StoredObject:
     if path is not None:
         found = local_object(path)
     else:
-        inbox = Inbox()
-        if feed_file.bucket != inbox.bucket:
+        try:
+            found = Places.from_settings().object_on_record(feed_file)
+        except KeyError:
             raise FileRefused(
                 RefusalReason.VANISHED,
                 "The storage that it came from is not set up any more. Say where the file lies.",
-            )
-        found = inbox.object(feed_file.key)
+            ) from None
     return replace(
         found,
         bucket=feed_file.bucket,

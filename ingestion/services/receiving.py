@@ -30,13 +30,14 @@ from ingestion.services.locking import TurnTaken
 from ingestion.services.registering import (
     UNREAD,
     digest_of,
+    has_come_back,
     on_record,
     put_on_record,
     source_time_of,
 )
 from ingestion.services.rereading import let_it_speak, note_refused_replay
 from ingestion.signals import records_changed
-from ingestion.storage import StoredObject
+from ingestion.storage import StorageUnreachable, StoredObject
 
 log = logging.getLogger(__name__)
 
@@ -108,12 +109,14 @@ def ingest(
 ) -> Receipt:
     """Ingest one object, or answer from its ledger where that was done before.
 
-    A replay reads it again whatever was done before. Raises TimeZoneNotSet, and database errors
-    that say nothing about the file.
+    A replay reads it again whatever was done before. Raises TimeZoneNotSet, StorageUnreachable, and
+    database errors that say nothing about the file.
     """
     now = timezone.now()
     try:
         stream = stored.open()
+    except StorageUnreachable:
+        raise
     except OSError as error:
         return refuse_object(stored, unreadable(error), found_by=found_by, replay=replay)
     with stream:
@@ -202,6 +205,7 @@ def _apply(
         return Receipt(current, was_ingested_before=True)
     current.source_time = source_time
     current.content = content
+    current.is_comeback = has_come_back(current)
     current.reading = _next_number(current)
     current.finished_at = timezone.now()
     patients = load.apply(current, alone=alone)
@@ -249,14 +253,16 @@ def refuse_object(
     """Record a refusal in a transaction of its own: the file's own has left nothing.
 
     Where nothing could be read, and it waits on record as received, that is what is refused: one
-    file, one refusal. A refused replay leaves what was ingested before as it was.
+    file, one refusal; of an object that tells its version, that version alone. A refused replay
+    leaves what was ingested before as it was.
     """
     now = timezone.now()
     with transaction.atomic():
         received = FeedFile.objects.filter(
             bucket=stored.bucket, key=stored.key, status=FileStatus.RECEIVED
         )
-        known = list(received) if content == UNREAD else []
+        is_any = content == UNREAD and not stored.tells_its_version
+        known = list(received) if is_any else []
         files = known or [put_on_record(stored, content, now=now, found_by=found_by)]
         for feed_file in files:
             refuse(feed_file, refusal, now=now, replay=replay)

@@ -6,12 +6,13 @@ Knows what makes two notices speak of the same version. Reads no row: `receiving
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import BinaryIO
 
 from django.utils import timezone
 
-from ingestion.choices import FileStatus, FoundBy
+from ingestion.choices import FileStatus, FoundBy, RefusalReason
 from ingestion.models import FeedFile, Reading
 from ingestion.storage import StoredObject
 from ingestion.values import source_time_in
@@ -37,12 +38,17 @@ def digest_of(stream: BinaryIO) -> str:
 def register(stored: StoredObject, *, found_by: FoundBy) -> FeedFile | None:
     """Put an object on record as received. Returns None where it is done already.
 
-    Raises OSError where it cannot be read.
+    What a bucket tells the version of is not read here. What was refused because it had vanished
+    and is there now is to be done again. Raises OSError where it cannot be read.
     """
-    with stored.open() as stream:
-        content = digest_of(stream)
+    content = UNREAD
+    if not stored.tells_its_version:
+        with stored.open() as stream:
+            content = digest_of(stream)
     feed_file = put_on_record(stored, content, now=timezone.now(), found_by=found_by)
-    return feed_file if feed_file.status == FileStatus.RECEIVED else None
+    if feed_file.status == FileStatus.RECEIVED or _take_up_again(feed_file, stored):
+        return feed_file
+    return None
 
 
 def put_on_record(
@@ -52,11 +58,10 @@ def put_on_record(
 
     `content` is the SHA-256 of its bytes, or UNREAD.
     """
-    version = _version_of(stored, content)
-    feed_file, is_new = FeedFile.objects.get_or_create(
+    feed_file, _ = FeedFile.objects.get_or_create(
         bucket=stored.bucket,
         key=stored.key,
-        version=version,
+        version=_version_of(stored, content),
         defaults={
             "source": stored.source,
             "last_modified": stored.last_modified,
@@ -67,13 +72,30 @@ def put_on_record(
             "found_by": found_by,
         },
     )
-    if is_new and not _is_stamped(stored) and _has_been_superseded(feed_file, content):
-        # Saved at once: the lookout registers, and a worker ingests it later.
-        feed_file.is_comeback = True
-        feed_file.save(update_fields=["is_comeback"])
     if content != UNREAD:
         _forget_unread(stored)
     return feed_file
+
+
+def _take_up_again(feed_file: FeedFile, stored: StoredObject) -> bool:
+    """The same content was put again where it had vanished: it counts as of its new time."""
+    return bool(
+        FeedFile.objects.filter(
+            pk=feed_file.pk, status=FileStatus.REFUSED, refusal=RefusalReason.VANISHED
+        ).update(
+            status=FileStatus.RECEIVED,
+            refusal="",
+            reason="",
+            attempts=0,
+            finished_at=None,
+            dismissed_at=None,
+            dismissed_by="",
+            dismissed_why="",
+            last_modified=stored.last_modified,
+            source_time=source_time_of(stored),
+            size=stored.size,
+        )
+    )
 
 
 def on_record(stored: StoredObject, content: str) -> FeedFile | None:
@@ -81,6 +103,37 @@ def on_record(stored: StoredObject, content: str) -> FeedFile | None:
     return FeedFile.objects.filter(
         bucket=stored.bucket, key=stored.key, version=_version_of(stored, content)
     ).first()
+
+
+def without_those_on_record(bucket: str, objects: Sequence[StoredObject]) -> list[StoredObject]:
+    """Leave out those objects of one bucket that are on record, by one query.
+
+    Kept is also what is on record as vanished: it is there, after all.
+    """
+    names = {version for stored in objects for version in _names_of_version(stored)}
+    on_record = FeedFile.objects.filter(
+        bucket=bucket, key__in={stored.key for stored in objects}, version__in=names
+    ).exclude(status=FileStatus.REFUSED, refusal=RefusalReason.VANISHED)
+    times = {
+        (key, version): last_modified
+        for key, version, last_modified in on_record.values_list("key", "version", "last_modified")
+    }
+    return [stored for stored in objects if not _is_among(stored, times)]
+
+
+def _is_among(stored: StoredObject, times: dict[tuple[str, str], datetime]) -> bool:
+    first, *later = _names_of_version(stored)
+    at = times.get((stored.key, first))
+    if at is not None and (not later or at == stored.last_modified):
+        return True
+    return any((stored.key, version) in times for version in later)
+
+
+def _names_of_version(stored: StoredObject) -> list[str]:
+    """Name what `_version_of` may have called this version, of an object that tells its version."""
+    if stored.version_id or _is_stamped(stored):
+        return [stored.version_id or stored.etag]
+    return [stored.etag, _at_its_time(stored.etag, stored)]
 
 
 def _is_stamped(stored: StoredObject) -> bool:
@@ -95,36 +148,47 @@ def _forget_unread(stored: StoredObject) -> None:
 
 
 def _version_of(stored: StoredObject, content: str) -> str:
-    """Name the version of an object without a stamp: its content, and its time where that differs.
+    """Name the version of an object: what its bucket calls it, else its content.
 
-    The same bytes under the same name with another time state everything anew as of that time.
-    Whether others came in between must not decide it: those may arrive later than this notice.
+    An ETag or a content without a stamp in the key goes with its time where that differs. The same
+    bytes under the same name with another time state everything anew as of that time. Whether
+    others came in between must not decide it: those may arrive later than this notice.
     """
+    if stored.version_id:
+        return stored.version_id
+    name = stored.etag or content
     if _is_stamped(stored):
-        return content
-    same_content = FeedFile.objects.filter(
-        bucket=stored.bucket, key=stored.key, version__startswith=content
-    )
+        return name
+    same = FeedFile.objects.filter(
+        bucket=stored.bucket, key=stored.key, version__startswith=name
+    ).exclude(status=FileStatus.REFUSED, refusal=RefusalReason.VANISHED)
     # Not by the source time: an operator may have given the file another one.
-    same_time = same_content.filter(last_modified=stored.last_modified).first()
+    same_time = same.filter(last_modified=stored.last_modified).first()
     if same_time is not None:
         return same_time.version
-    is_known = content != UNREAD and same_content.exists()
-    return f"{content}@{stored.last_modified.isoformat()}" if is_known else content
+    is_known = name != UNREAD and same.exists()
+    return _at_its_time(name, stored) if is_known else name
 
 
-def _has_been_superseded(feed_file: FeedFile, content: str) -> bool:
+def _at_its_time(name: str, stored: StoredObject) -> str:
+    return f"{name}@{stored.last_modified.isoformat()}"
+
+
+def has_come_back(feed_file: FeedFile) -> bool:
     """Tell whether its feed delivered this content before, under whatever name, and then another.
 
-    An export that repeats itself, with nothing in between, is no news.
+    An export that repeats itself, with nothing in between, is no news; nor is a stamped one, whose
+    time is that of its stamp however often it comes. Asked when its content has been read.
     """
+    if source_time_in(feed_file.key) is not None:
+        return False
     ingested = FeedFile.objects.filter(
         source=feed_file.source,
         status=FileStatus.INGESTED,
         rows__gt=0,
         source_time__lt=feed_file.source_time,
     )
-    before = ingested.filter(content=content).order_by("-source_time").first()
+    before = ingested.filter(content=feed_file.content).order_by("-source_time").first()
     return (
         before is not None
         and ingested.filter(feed=before.feed_id, source_time__gt=before.source_time).exists()

@@ -18,9 +18,10 @@ from django.db import DatabaseError, OperationalError
 
 from ingestion.choices import FoundBy
 from ingestion.models import FeedFile
+from ingestion.names import is_left_alone, key_of
 from ingestion.services.receiving import refuse_unread
 from ingestion.services.registering import UNREAD, register
-from ingestion.storage import Inbox, is_left_alone, key_of
+from ingestion.storage import Inbox
 
 log = logging.getLogger(__name__)
 

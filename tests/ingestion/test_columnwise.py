@@ -30,7 +30,10 @@ INSTANT = re.compile(r"(?<=\t)\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?[+-]\d\d:
 
 
 def as_utc(found: re.Match[str]) -> str:
-    return datetime.fromisoformat(found[0]).astimezone(UTC).isoformat()
+    try:
+        return datetime.fromisoformat(found[0]).astimezone(UTC).isoformat()
+    except ValueError:  # as it came, in a row that was rejected for it
+        return found[0]
 
 
 def told(content: bytes, *, few_rows: int, at: datetime = AT) -> dict[str, list[str]]:

@@ -196,6 +196,7 @@ def test_an_unchanged_folder_is_not_listed_and_its_files_are_asked_a_slice_at_a_
 ) -> None:
     for number in range(1200):
         (folder / "pms" / f"{number}.csv").touch()
+    os.utime(folder / "pms", (START - 30, START - 30))  # settled, however long ago START was read
     inbox = Counting(FileSystemStorage(location=str(folder)))
     lookout = Lookout(inbox, "pms")
     lookout.look(START)

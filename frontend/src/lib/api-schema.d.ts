@@ -328,6 +328,15 @@ export interface components {
             feed: string | null;
             status: components["schemas"]["FileStatus"];
             reason: string | null;
+            /**
+             * @description What told of it first; `sweep`: no notice had.
+             *
+             *     * `lookout` - The lookout over the inbox folder
+             *     * `notice` - A notice of the storage
+             *     * `sweep` - The sweep, of which no notice told
+             *     * `command` - The command line
+             */
+            found_by: components["schemas"]["FoundByEnum"];
             /** Format: date-time */
             source_time: string;
             /** Format: date-time */
@@ -368,6 +377,14 @@ export interface components {
          * @enum {string}
          */
         FileStatus: "received" | "ingested" | "refused";
+        /**
+         * @description * `lookout` - The lookout over the inbox folder
+         *     * `notice` - A notice of the storage
+         *     * `sweep` - The sweep, of which no notice told
+         *     * `command` - The command line
+         * @enum {string}
+         */
+        FoundByEnum: "lookout" | "notice" | "sweep" | "command";
         /**
          * @description * `fresh` - Fresh
          *     * `catching_up` - Catching up
@@ -498,7 +515,7 @@ export interface components {
         /** @description The same, in a body. */
         PatientSearch: {
             /**
-             * @description Open (unless said): without a confirmed release. Discharged: latest release first.
+             * @description Open unless said. Discharged ones come latest release first.
              *
              *     * `open` - open
              *     * `discharged` - discharged
@@ -763,7 +780,7 @@ export interface operations {
                 search?: string;
                 state?: ("due" | "not_due" | "cannot_know")[];
                 /**
-                 * @description Open (unless said): without a confirmed release. Discharged: latest release first.
+                 * @description Open unless said. Discharged ones come latest release first.
                  *
                  *     * `open` - open
                  *     * `discharged` - discharged
@@ -859,7 +876,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
-                /** @description Tests ordered, or with a result performed, on this day of the hospital or later. */
+                /** @description Tests ordered, or with a result performed, on this day or later. */
                 from_date?: string;
             };
             header?: never;

@@ -222,6 +222,7 @@ export function feedFile(special: Partial<FeedFile> = {}): FeedFile {
     feed: 'lis.lab_tests',
     status: 'ingested',
     reason: null,
+    found_by: 'notice',
     source_time: hoursAgo(0.03),
     received_at: hoursAgo(0.03),
     finished_at: hoursAgo(0.03),

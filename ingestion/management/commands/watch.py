@@ -1,30 +1,38 @@
-"""Watch the inbox folder and put what comes to rest there on record as received."""
+"""Watch the inbox folder, and listen to the queue of notices: what comes is put on record."""
+
+from __future__ import annotations
 
 import logging
 import signal
 import time
-from threading import Event
+from collections.abc import Callable
+from threading import Event, Thread
 from typing import Any
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
-from kombu.exceptions import OperationalError as QueueError
 
 from ingestion.management.manners import MannerlyCommand
+from ingestion.services.listening import Listener
 from ingestion.services.watching import Watch
-from ingestion.storage import Inbox
-from ingestion.tasks import ingest_received
+from ingestion.storage import Inbox, NoticeQueue, Places
+from ingestion.tasks import wake_a_worker
 
 log = logging.getLogger(__name__)
 
 _EVERY_SECONDS = 0.4
+# How long the queue is asked to hold its answer: whoever ends the watch waits for it.
+_LISTEN_SECONDS = 2
+_PAUSE_SECONDS = 3.0
 
 
 class Command(MannerlyCommand):
     """`manage.py watch`: runs until it is told to stop."""
 
-    help = "Watch the inbox folder; register each object that has come to rest and wake a worker."
-
-    _is_cut_off = False
+    help = (
+        "Watch the inbox folder and, where one is set, listen to the queue of notices; register"
+        " what has come and wake a worker."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Look again and again. Without a database at the start there is nothing to watch for."""
@@ -32,32 +40,64 @@ class Command(MannerlyCommand):
         stop = Event()
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: stop.set())
+        listener = Listener(NoticeQueue(settings.NOTICE_QUEUE_URL), Places.from_settings())
+        # A thread of its own: neither the folder nor the queue delays the other.
+        ear = Thread(target=_listen, args=(listener, stop), daemon=True)
+        if settings.NOTICE_QUEUE_URL:
+            ear.start()
+        self._watch(stop)
+        if ear.is_alive():
+            ear.join(_LISTEN_SECONDS + 1)
+
+    def _watch(self, stop: Event) -> None:
         watch = Watch(Inbox())
+        turns = Turns(lambda: watch.look(time.time()))
         while not stop.is_set():
             started = time.monotonic()
-            self._look(watch)
+            turns.take()
             # A listing of a million files must not become the only thing this machine does.
             stop.wait(max(_EVERY_SECONDS, 2 * (time.monotonic() - started)))
 
-    def _look(self, watch: Watch) -> None:
+
+def _listen(listener: Listener, stop: Event) -> None:
+    turns = Turns(lambda: listener.listen(wait_seconds=_LISTEN_SECONDS))
+    try:
+        while not stop.is_set():
+            if not turns.take():
+                stop.wait(_PAUSE_SECONDS)
+    finally:
+        connection.close()
+
+
+class Turns:
+    """Does one thing turn by turn and wakes a worker for what it put on record."""
+
+    def __init__(self, act: Callable[[], int]) -> None:
+        self._act = act
+        self._told = ""
+
+    def take(self) -> bool:
+        """Take a turn. Returns whether that worked; an outage ends nothing, and is said once."""
         try:
             close_old_connections()
-            registered = watch.look(time.time())
-            self._is_cut_off = False
+            registered = self._act()
         except (OperationalError, InterfaceError) as error:
-            # Said once, not twice a second for as long as it lasts.
-            if not self._is_cut_off:
-                log.error(
-                    "database cannot be reached; the watch goes on",
-                    extra={"error": type(error).__name__},
-                )
-            self._is_cut_off = True
-            return
+            self._tell("database cannot be reached; the watch goes on", error)
+            return False
+        except OSError as error:
+            self._tell("queue of notices cannot be reached; the watch goes on", error)
+            return False
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            # A thread that ended would leave a watch that looks alive and hears nothing.
+            self._tell("the watch met an error that nobody foresaw; it goes on", error)
+            return False
+        self._told = ""
         if registered:
-            self._wake_a_worker()
+            wake_a_worker()
+        return True
 
-    def _wake_a_worker(self) -> None:
-        try:
-            ingest_received.delay()
-        except QueueError:
-            log.exception("queue cannot be reached; the beat will find what was registered")
+    def _tell(self, what: str, error: Exception) -> None:
+        """Say it once, not twice a second for as long as it lasts."""
+        if self._told != what:
+            log.error(what, extra={"error": type(error).__name__}, exc_info=error)
+        self._told = what

@@ -1,50 +1,31 @@
-"""Where objects lie: local paths of the command line, and the inbox behind Django's storage API.
+"""Local paths of the command line, and the inbox folder behind Django's storage API.
 
-Knows how to list and open objects. Must not know what is in them, nor write to any of them.
+Knows how to list and open files. Must not know what is in them, nor write to any of them.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from django.core.files.storage import FileSystemStorage, Storage, storages
 
+from ingestion.errors import SourceNotDeclared
+from ingestion.models import FeedFile
+from ingestion.names import is_left_alone, key_of, name_of
+from ingestion.notices import Notice
+from ingestion.storage.objects import StoredObject
+
 LOCAL = "local"
-# Files in the making, by the names that copying programs give them.
-UNFINISHED = (".part", ".tmp")
 # A disk may hold any number as a file's time; outside of these no calendar can follow it.
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ESCAPED_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")
-
-
-@dataclass(frozen=True)
-class StoredObject:
-    """One object as its storage tells of it. Times are aware; `size` is in bytes.
-
-    `open` gives a seekable binary stream and may raise OSError: objects vanish.
-    """
-
-    bucket: str
-    key: str
-    source: str
-    last_modified: datetime
-    size: int
-    open: Callable[[], BinaryIO]
-
-
-def is_left_alone(name: str) -> bool:
-    """Tell whether a name is hidden or of a file in the making."""
-    return name.startswith(".") or name.lower().endswith(UNFINISHED)
 
 
 def local_object(path: Path) -> StoredObject:
@@ -65,23 +46,6 @@ def files_under(folder: Path, *, on_error: Callable[[OSError], None]) -> Iterato
     for root, folders, names in os.walk(folder, onerror=on_error):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(root, name) for name in names if not is_left_alone(name))
-
-
-def key_of(name: str) -> str:
-    """Write a file's name as a text that can be stored.
-
-    A name is bytes: those that are no UTF-8 are written as `\\xff`, or one such file would stop
-    the whole folder.
-    """
-    if name.isascii():
-        return name
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def _name_of(key: str) -> str:
-    """Give back the name whose key this is, where that had bytes that are no UTF-8."""
-    raw = _ESCAPED_BYTE.sub(lambda found: bytes([int(found[1], 16)]), key.encode())
-    return os.fsdecode(raw)
 
 
 def _file_at(path: str | Path) -> tuple[datetime, int]:
@@ -106,9 +70,10 @@ def _instant(nanoseconds: int) -> datetime:
 class Inbox:
     """The watched inbox: one sub-folder for each source, in whatever storage is set."""
 
+    bucket = "inbox"
+
     def __init__(self, storage: Storage | None = None) -> None:
         self._storage = storage or storages["inbox"]
-        self.bucket = str(getattr(self._storage, "bucket_name", "inbox"))
         # None: not a folder of this machine, and asked through the storage alone.
         is_folder = isinstance(self._storage, FileSystemStorage)
         self._root = Path(self._storage.path("")) if is_folder else None
@@ -146,7 +111,7 @@ class Inbox:
             last_modified, size = self.shape(source, name)
             path = key
         except FileNotFoundError:
-            path = _name_of(key)
+            path = name_of(key)
             if path == key:
                 raise
             last_modified, size = self.shape(*path.split("/", 1))
@@ -158,3 +123,24 @@ class Inbox:
             size=size,
             open=lambda: cast(BinaryIO, self._storage.open(path, "rb")),
         )
+
+    @property
+    def buckets(self) -> list[str]:
+        """Under which bucket its objects are on record: those that a drain may take."""
+        return [self.bucket]
+
+    def object_on_record(self, feed_file: FeedFile) -> StoredObject:
+        """Describe what lies there now under the key of a file on record. Raises OSError."""
+        return self.object(feed_file.key)
+
+    def source_of(self, key: str) -> str:
+        """Name the source of a key. Raises SourceNotDeclared where it is not in a sub-folder."""
+        source, _, name = key.partition("/")
+        if not source or not name or "/" in name or ".." in (source, name):
+            raise SourceNotDeclared
+        return source
+
+    def object_told_of(self, notice: Notice) -> StoredObject:
+        """Describe the object of a notice. Raises OSError, SourceNotDeclared."""
+        self.source_of(notice.key)
+        return self.object(notice.key)

@@ -1,0 +1,57 @@
+"""Sources in buckets are read from one line, or the start is stopped with what is wrong in it."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from hospital.settings import _buckets as buckets_in
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        (" , ", []),
+        ("pms=hospital-pms", [("pms", "hospital-pms", "")]),
+        ("pms=hospital-pms/", [("pms", "hospital-pms", "")]),
+        (
+            "pms=hospital-pms, lab-north = hospital-lab/north/,lab=hospital-lab/a b/c",
+            [
+                ("pms", "hospital-pms", ""),
+                ("lab-north", "hospital-lab", "north/"),
+                ("lab", "hospital-lab", "a b/c/"),
+            ],
+        ),
+        # A folder, not what its name begins with.
+        ("a=lab/north,b=lab/north-2", [("a", "lab", "north/"), ("b", "lab", "north-2/")]),
+    ],
+)
+def test_sources_in_buckets_are_read(text: str, expected: list[tuple[str, str, str]]) -> None:
+    assert buckets_in(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("hospital-pms", "write source=bucket"),
+        ("pms=", "write source=bucket"),
+        ("=hospital-pms", "write source=bucket"),
+        ("pms=Hospital_PMS", "write source=bucket"),
+        ("pms=s3://hospital-pms", "write source=bucket"),
+        ("pms=inbox", "neither inbox nor local"),
+        ("pms=local", "neither inbox nor local"),
+        (f"{'s' * 256}=hospital-pms", "write source=bucket"),
+        ("pms=hospital-pms/.hidden/", "no hidden ones"),
+        ("pms=hospital-pms/a//b", "no empty folders"),
+        ("pms=hospital-pms,pms=hospital-lab", "names a source twice"),
+        ("pms=hospital-pms,lab=hospital-pms", "would belong to both"),
+        ("pms=hospital,lab=hospital/lab", "lab lies inside pms"),
+        ("lab=hospital/lab/north,all=hospital/lab", "lab lies inside all"),
+    ],
+)
+def test_what_cannot_be_meant_stops_the_start(text: str, said: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as raised:
+        buckets_in(text)
+    assert "HOSPITAL_BUCKETS" in str(raised.value)
+    assert said in str(raised.value)
