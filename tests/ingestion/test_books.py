@@ -160,6 +160,7 @@ def test_the_books_count_what_waits_conflicts_and_was_refused() -> None:
         "waiting": {"admissions": 1, "lab_tests": 1, "lab_results": 1},
         "identity_conflicts": {"test_ids": 0, "case_numbers": 0},
         "rejected": {"future": 1, "missing": 1},
+        "dismissed": {},
         "flaws": {"bad_date": 1},
         "files": {"ingested": 6, "refused": 1},
         "balanced": True,
