@@ -164,6 +164,4 @@ def _last_test_until(at: datetime) -> Subquery:
     ordered = Case(When(ordered_at__lte=at, then=F("ordered_at")), output_field=DateTimeField())
     tests = LabTest.objects.filter(patient=OuterRef("patient"), is_cancelled=False)
     latest = tests.annotate(latest=Greatest(ordered, Subquery(performed)))
-    return Subquery(
-        latest.filter(latest__isnull=False).order_by("-latest").values("latest")[:1]
-    )
+    return Subquery(latest.filter(latest__isnull=False).order_by("-latest").values("latest")[:1])

@@ -210,8 +210,7 @@ def _show_rejected(at: datetime, not_read_later: str) -> None:
         columns_of(RejectedRow),
         "m",
         **{
-            name: f"CASE WHEN m.settled_at > %s THEN coalesce(b.{name}, {empty})"
-            f" ELSE m.{name} END"
+            name: f"CASE WHEN m.settled_at > %s THEN coalesce(b.{name}, {empty}) ELSE m.{name} END"
             for name, empty in unsettled.items()
         },
     )
@@ -314,10 +313,7 @@ def _show_patients(at: datetime) -> None:
 def _show_admissions(at: datetime) -> None:
     columns = columns_of(Admission)
     kept = "CASE WHEN q.patient IS NULL THEN m.quiet_since ELSE greatest(m.admitted_at, q.at) END"
-    anew = (
-        "greatest(t.admitted_at,"
-        " CASE WHEN q.patient IS NULL THEN p.last_test_at ELSE q.at END)"
-    )
+    anew = "greatest(t.admitted_at, CASE WHEN q.patient IS NULL THEN p.last_test_at ELSE q.at END)"
     show(
         Admission,
         f"SELECT {listed(columns, 'm', quiet_since=kept)}"

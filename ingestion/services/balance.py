@@ -92,7 +92,9 @@ _TOLD = """
             UNION ALL SELECT said_in_id, said_line FROM ingestion_labresult
         ) AS each GROUP BY file
     ), late AS (
-        SELECT feed_file_id AS file, range_agg(int4range(line::int, line::int + 1)) AS lines
+        SELECT feed_file_id AS file, range_agg(int4range(line::int, line::int + 1)) AS lines,
+            range_agg(int4range(line::int, line::int + 1)) FILTER (WHERE outcome = 'superseded')
+                AS superseded
         FROM ingestion_lateversion GROUP BY 1
     )
 """
@@ -108,9 +110,10 @@ _APPLIED = """
             range_agg(r.lines_created + r.lines_waiting) AS beginning,
             range_agg(r.lines_created + r.lines_updated + r.lines_unchanged + r.lines_waiting)
                 AS speaking,
-            range_agg(r.lines_unchanged + r.lines_superseded + r.lines_waiting
-                + CASE WHEN d.layout LIKE '%.combined'
-                  THEN r.lines_created + r.lines_updated ELSE '{}' END) AS late
+            range_agg(r.lines_unchanged + r.lines_superseded + r.lines_waiting) AS late,
+            range_agg(r.lines_superseded + r.lines_waiting) AS superseded,
+            range_agg(CASE WHEN d.layout LIKE '%.combined' THEN
+                r.lines_created + r.lines_updated + r.lines_unchanged ELSE '{}' END) AS combined
         FROM readings r JOIN ingestion_feedfile f ON f.id = r.feed_file_id
         LEFT JOIN ingestion_feed d ON d.id = f.feed_id GROUP BY r.feed_file_id
     )
@@ -132,7 +135,8 @@ _RECORDS = f"""
         NOT coalesce(begun.lines, '{{}}') <@ a.beginning
         OR NOT a.created_lines <@ coalesce(begun.lines, '{{}}')
         OR NOT coalesce(said.lines, '{{}}') <@ a.speaking
-        OR NOT coalesce(late.lines, '{{}}') <@ a.late
+        OR NOT coalesce(late.lines, '{{}}') <@ (a.late + a.combined)
+        OR NOT coalesce(late.superseded, '{{}}') <@ (a.superseded + a.combined)
     )
     UNION ALL
     SELECT a.file FROM applied a
