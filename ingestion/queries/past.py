@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, models, transaction
 from django.utils import timezone
@@ -46,6 +47,11 @@ def present() -> datetime:
     return _asked.get() or timezone.now()
 
 
+def moment_asked() -> datetime | None:
+    """Give the moment that is asked about; None where it is the present one."""
+    return _asked.get()
+
+
 @contextmanager
 def known_at(at: datetime) -> Iterator[None]:
     """Let every query inside answer from what was known here at an instant.
@@ -66,7 +72,7 @@ def known_at(at: datetime) -> Iterator[None]:
         _asked.reset(token)
 
 
-def run(statement: str, *values: object) -> None:
+def run(statement: str, *values: Any) -> None:
     """Execute one statement."""
     with connection.cursor() as cursor:
         cursor.execute(statement, values or None)
@@ -79,7 +85,7 @@ def stored(model: Model) -> str:
 
 def columns_of(model: Model) -> list[str]:
     """Name the columns of a model's table."""
-    return [field.column for field in model._meta.concrete_fields]
+    return [str(field.column) for field in model._meta.concrete_fields]
 
 
 def columns_kept_of(model: Model) -> list[str]:

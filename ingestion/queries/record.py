@@ -47,8 +47,10 @@ def lab_tests_of(
 
 
 def files_behind(records: Iterable[Record]) -> dict[int, FeedFile]:
-    """Give the files that said these records last, by key."""
-    return FeedFile.objects.in_bulk({record.said_in_id for record in records})
+    """Give the files that said these records last, by key; of tests, also of their results."""
+    found = list(records)
+    results = [one for test in found if isinstance(test, LabTest) for one in test.results.all()]
+    return FeedFile.objects.in_bulk({record.said_in_id for record in [*found, *results]})
 
 
 def shared_test_ids(test_ids: Collection[str]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -196,7 +197,7 @@ def test_every_moment_is_told_afterwards_as_it_was_told_then(
 def test_the_moments_differ_and_nothing_of_a_look_back_stays(
     history: list[tuple[datetime, dict[str, Any], dict[str, Any], dict[str, Any]]],
 ) -> None:
-    assert all(one[1] != other[1] for one, other in zip(history, history[1:], strict=False))
+    assert all(one[1] != other[1] for one, other in itertools.pairwise(history))
     last = history[-1]
     with time_machine.travel(last[0], tick=False):
         with known_at(history[0][0]):
@@ -242,8 +243,13 @@ def test_a_replay_later_does_not_count(at_noon: time_machine.Traveller) -> None:
     with known_at(NOON):
         assert told() == before
         assert FeedFile.objects.get().ledger == {
-            **{"rows": 2, "created": 1, "updated": 0, "unchanged": 0},
-            **{"superseded": 0, "waiting": 0, "rejected": 1},
+            "rows": 2,
+            "created": 1,
+            "updated": 0,
+            "unchanged": 0,
+            "superseded": 0,
+            "waiting": 0,
+            "rejected": 1,
         }
     assert books(known_at=NOON)["rejected"] == {"missing": 1}
     assert books()["rejected"] == {}
@@ -280,7 +286,7 @@ def _read_again(file: FeedFile, **more: Any) -> None:
         lines_unchanged=Lines([(3, 4)] if more.get("unchanged") else []),
         **more,
     )
-    ledger = {name: 0 for name in file.ledger} | {
+    ledger = dict.fromkeys(file.ledger, 0) | {
         name: more[name] for name in file.ledger if name in more
     }
     FeedFile.objects.filter(pk=file.pk).update(
