@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
@@ -26,6 +29,7 @@ from ingestion.models import (
     LabResult,
     LabTest,
     Patient,
+    Record,
     RejectedRow,
     WaitingRow,
 )
@@ -37,6 +41,8 @@ from ops.readonly import ReadOnlyAdmin
 # A work list longer than this is not read to its end.
 _LISTED = 500
 _BOOKKEEPING = ("statements",)
+# Of a record that is told again every few seconds nobody reads all versions.
+_VERSIONS = 100
 
 
 class IsOpen(admin.SimpleListFilter):
@@ -138,8 +144,34 @@ class FeedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The one thing of ingestion that is declared by hand."""
 
     form = FeedForm
-    list_display = ("__str__", "interval_minutes", "encoding", "is_day_first", "retired_at")
+    list_display = (
+        "__str__",
+        "freshness",
+        "newest_source_time",
+        "interval_minutes",
+        "encoding",
+        "is_day_first",
+        "retired_at",
+    )
     list_filter = ("layout",)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Judge all feeds at once: a page must not ask for each of them."""
+        changelist: Any = super().get_changelist_instance(request)
+        judged = {one.feed.pk: one for one in queries.freshness_of_feeds(timezone.now())}
+        for feed in changelist.result_list:
+            feed.judged = judged.get(feed.pk)
+        return changelist
+
+    @admin.display(description="freshness")
+    def freshness(self, feed: Any) -> str:
+        """Say how fresh it is; nothing where it has not delivered, or is retired."""
+        return feed.judged.freshness.replace("_", " ") if feed.judged else "–"
+
+    @admin.display(description="newest source time")
+    def newest_source_time(self, feed: Any) -> datetime | None:
+        """Say as of when it has spoken last."""
+        return feed.judged.newest_source_time if feed.judged else None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Feed | None = None) -> tuple[str, ...]:
         """Source and layout are what a feed is: they stay."""
@@ -276,19 +308,36 @@ class DepartmentAdmin(ReadOnlyAdmin):
     """Departments as the PMS names them."""
 
 
+class RecordAdmin(ReadOnlyAdmin):
+    """A record, with its versions below it."""
+
+    readonly_fields = ("versions",)
+    exclude = _BOOKKEEPING
+
+    @admin.display(description="versions")
+    def versions(self, record: Record) -> SafeString:
+        """Tell what was said of it, when that was true and when it became known; newest first."""
+        return render_to_string(
+            "admin/ingestion/versions.html",
+            {
+                "versions": queries.versions_of(record, limit=_VERSIONS),
+                "listed": _VERSIONS,
+            },
+        )
+
+
 @admin.register(Patient)
-class PatientAdmin(ReadOnlyAdmin):
+class PatientAdmin(RecordAdmin):
     """Patients."""
 
     list_display = ("patient_id", "last_name", "first_name", "date_of_birth", "last_test_at")
     search_fields = ("patient_id", "last_name", "first_name")
     search_help_text = "Number or part of the name. It is not put into the address."
     ordering = ("patient_id",)
-    exclude = _BOOKKEEPING
 
 
 @admin.register(Admission)
-class AdmissionAdmin(ReadOnlyAdmin):
+class AdmissionAdmin(RecordAdmin):
     """Admissions, those that wait for their patient too."""
 
     list_display = (
@@ -304,11 +353,10 @@ class AdmissionAdmin(ReadOnlyAdmin):
     search_fields = ("case_number", "patient_number", "room")
     search_help_text = "Case number, patient's number or room."
     ordering = ("-pk",)
-    exclude = _BOOKKEEPING
 
 
 @admin.register(LabTest)
-class LabTestAdmin(ReadOnlyAdmin):
+class LabTestAdmin(RecordAdmin):
     """Tests, those that wait for their patient too."""
 
     list_display = ("test_id", "patient_number", "name", "ordered_at", "status", "is_cancelled")
@@ -316,11 +364,10 @@ class LabTestAdmin(ReadOnlyAdmin):
     search_fields = ("test_id__startswith", "patient_number__startswith")
     search_help_text = "Beginning of the test's or the patient's number."
     ordering = ("-pk",)
-    exclude = _BOOKKEEPING
 
 
 @admin.register(LabResult)
-class LabResultAdmin(ReadOnlyAdmin):
+class LabResultAdmin(RecordAdmin):
     """Results, those that wait for their test too."""
 
     list_display = (
@@ -336,7 +383,6 @@ class LabResultAdmin(ReadOnlyAdmin):
     search_fields = ("result_id__startswith", "test_id__startswith")
     search_help_text = "Beginning of the result's or the test's number."
     ordering = ("-pk",)
-    exclude = _BOOKKEEPING
 
 
 def _waiting_page() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from rest_framework import serializers
 
 from alerts.choices import AlertStatus, Standing
-from ingestion.choices import FileStatus
+from ingestion.choices import FileStatus, RecordKind
 
 Shape = serializers.Serializer[Any]
 
@@ -192,6 +192,36 @@ class Origin(Shape):
     line = serializers.IntegerField()
     source_time = _time()
     known_at = _time_or_null()
+
+
+class Change(Shape):
+    """One attribute that a version changed, as text."""
+
+    attribute = serializers.CharField()
+    before = _text()
+    now = _text()
+
+
+class Version(Shape):
+    """One version of one record. A late one changed nothing: `stated` is what it said."""
+
+    kind = serializers.ChoiceField(choices=RecordKind.choices)
+    identifier = serializers.CharField(help_text="What the source calls it.")
+    said_at = _time_or_null()
+    known_at = _time_or_null()
+    file = _text()
+    line = serializers.IntegerField()
+    is_late = serializers.BooleanField()
+    changes = Change(many=True)
+    stated = serializers.DictField(child=serializers.CharField(allow_null=True))
+
+
+class History(Shape):
+    """Versions of a patient's records, newest known first; `has_more`: there are older ones."""
+
+    as_of = _time()
+    has_more = serializers.BooleanField()
+    results = Version(many=True)
 
 
 class OpenAlert(Shape):

@@ -22,6 +22,7 @@ from ingestion.choices import FileStatus
 NO_DEPARTMENT = "__none__"
 PAGE_SIZE = 100
 MAX_PAGE_SIZE = 500
+MAX_HISTORY = 1000
 
 
 class Parameters(serializers.Serializer[Any]):
@@ -137,6 +138,14 @@ class LabTestsQuery(KnownAt):
         help_text="Tests ordered, or with a result performed, on this day or later.",
     )
     cursor = serializers.CharField(max_length=400, required=False)
+
+
+class HistoryQuery(Parameters):
+    """How much of a history is listed."""
+
+    limit = serializers.IntegerField(
+        min_value=1, max_value=MAX_HISTORY, required=False, help_text=f"{PAGE_SIZE} unless said."
+    )
 
 
 class FeedFilesQuery(KnownAt):

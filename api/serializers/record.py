@@ -13,7 +13,7 @@ from alerts.queries.board import Stay, Tally
 from alerts.queries.standing import Rulebook, Vision
 from api.serializers.parameters import NO_DEPARTMENT
 from ingestion.models import FeedFile, LabResult, LabTest, Patient, Record
-from ingestion.queries import Doubt, FeedBooks, Freshness
+from ingestion.queries import Doubt, FeedBooks, Freshness, Version
 from ingestion.queries.past import moment_asked
 
 Json = dict[str, Any]
@@ -159,6 +159,24 @@ def _lab_result(result: LabResult, files: dict[int, FeedFile]) -> Json:
         "performed_at": result.performed_at,
         "reviewing_physician": result.reviewing_physician,
         "origin": _origin(result, files),
+    }
+
+
+def version(one: Version) -> Json:
+    """One version of a record."""
+    return {
+        "kind": one.kind,
+        "identifier": one.identifier,
+        "said_at": one.said_at,
+        "known_at": one.known_at,
+        "file": one.file.key if one.file else None,
+        "line": one.line,
+        "is_late": one.is_late,
+        "changes": [
+            {"attribute": each.attribute, "before": each.before, "now": each.now}
+            for each in one.changes
+        ],
+        "stated": one.stated,
     }
 
 

@@ -21,6 +21,7 @@ from api.pagination import cursor_to, position_at
 from api.serializers import answers, record
 from api.serializers.parameters import (
     PAGE_SIZE,
+    HistoryQuery,
     KnownAt,
     LabTestsQuery,
     PatientSearch,
@@ -31,6 +32,7 @@ from api.serializers.parameters import (
 from api.views.base import Operation
 from ingestion.queries import (
     files_behind,
+    history_of_patient,
     lab_tests_of,
     patient_by_key,
     shared_case_numbers,
@@ -152,6 +154,25 @@ class LabTestsView(Operation):
         results = [record.lab_test(one, files, shared) for one in shown]
         return Response(
             {"known_at": moment_asked(), "next": cursor_to("tests", last), "results": results}
+        )
+
+
+class HistoryView(Operation):
+    """Every version of one patient's records."""
+
+    @extend_schema(
+        operation_id="patients_history_list", parameters=[HistoryQuery], responses=answers.History
+    )
+    def get(self, request: Request, **address: uuid.UUID) -> Response:
+        """List versions, the newest known first: what changed, and where and when it was told."""
+        limit = asked(HistoryQuery, request.query_params).get("limit", PAGE_SIZE)
+        versions = history_of_patient(_patient_at(address), limit=limit + 1)
+        return Response(
+            {
+                "as_of": present(),
+                "has_more": len(versions) > limit,
+                "results": [record.version(one) for one in versions[:limit]],
+            }
         )
 
 

@@ -19,6 +19,7 @@ from ingestion.queries.feeds import (
     freshness_of_feeds,
     refused_files_without_feed,
 )
+from ingestion.queries.history import Change, Version, history_of_patient, versions_of
 from ingestion.queries.record import (
     department_names,
     files_behind,
@@ -44,10 +45,12 @@ __all__ = [
     "FUTURE_TOLERANCE",
     "LATE",
     "SILENT",
+    "Change",
     "Conflict",
     "Doubt",
     "FeedBooks",
     "Freshness",
+    "Version",
     "WaitingRecord",
     "books_of_feeds",
     "case_number_conflicts",
@@ -60,12 +63,14 @@ __all__ = [
     "files_behind",
     "files_not_done",
     "freshness_of_feeds",
+    "history_of_patient",
     "lab_tests_of",
     "patient_by_key",
     "refused_files_without_feed",
     "shared_case_numbers",
     "shared_test_ids",
     "test_id_conflicts",
+    "versions_of",
     "waiting_counts",
     "waiting_records",
 ]

@@ -140,8 +140,10 @@ def test_a_patient_who_was_not_known_then_is_not_found(
         ),
         (
             "noon",
-            "Datetime has wrong format. Use one of these formats instead:"
-            " YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].",
+            (
+                "Datetime has wrong format. Use one of these formats instead:"
+                " YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
+            ),
         ),
         ("0001-01-01T00:00:00+14:00", "Datetime value out of range."),
     ],

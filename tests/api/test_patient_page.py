@@ -129,7 +129,9 @@ def test_tests_come_newest_first_with_their_results(physician: Client) -> None:
         source="lis",
     )
     result = lab_result("R1", "T2", "<0.10", hours=19, result_unit="mmol/L, mg/dL")
-    deliver({**result, "reference_range": "3.5-5.1", "result_status": "final"}, source="lis")
+    of_result = deliver(
+        {**result, "reference_range": "3.5-5.1", "result_status": "final"}, source="lis"
+    )
     second, first = shown_tests(physician, "1")
     assert (first["test_id"], first["results"]) == ("T1", [])
     (told,) = second.pop("results")
@@ -162,6 +164,12 @@ def test_tests_come_newest_first_with_their_results(physician: Client) -> None:
         "is_withdrawn": False,
         "performed_at": "2025-03-19T17:00:00Z",
         "reviewing_physician": None,
+        "origin": {
+            "file": of_result,
+            "line": 2,
+            "source_time": "2025-03-20T12:00:00Z",
+            "known_at": "2025-03-20T12:00:00Z",
+        },
     }
 
 
