@@ -173,7 +173,7 @@ class _Names:
     def __init__(self, rows: Iterable[Any]) -> None:
         found = list(rows)
         self._departments = dict(Department.objects.values_list("pk", "name"))
-        tests = {getattr(row, "lab_test_id", None) for row in found} - {None}
+        tests = [row.lab_test_id for row in found if getattr(row, "lab_test_id", None)]
         self._tests = dict(LabTest.objects.filter(pk__in=tests).values_list("pk", "test_id"))
 
     def said(self, model: type[Record], row: Any) -> dict[str, str | None]:

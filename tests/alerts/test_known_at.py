@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.apps import apps
 from django.db import connection
 from django.utils import timezone
 
@@ -203,6 +204,26 @@ def test_the_moments_differ_and_nothing_of_a_look_back_stays(
         with known_at(history[0][0]):
             assert Admission.objects.count() == 0
         assert told() == last[1]
+
+
+# Tables that are no answer to anything: keys, a counter, and what is put aside itself.
+NOT_SHOWN = {"ChangeCounter", "ColumnSet", "RejectedSubject"}
+
+
+def test_every_table_that_holds_what_is_told_is_looked_back_at(at_noon: object) -> None:
+    tables = {
+        model._meta.db_table
+        for app in ("ingestion", "alerts")
+        for model in apps.get_app_config(app).get_models()
+        if model.__name__ not in NOT_SHOWN and not model.__name__.endswith("Before")
+    }
+    with known_at(NOON), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema()"
+            " AND relkind = 'v'"
+        )
+        shown = {name for (name,) in cursor.fetchall()}
+    assert shown == tables
 
 
 def test_nothing_can_be_written_while_looking_back(at_noon: time_machine.Traveller) -> None:

@@ -130,13 +130,12 @@ def test_a_patients_history_holds_every_kind_of_record_in_the_order_in_which_it_
     physician: Client, at_noon: time_machine.Traveller
 ) -> None:
     keys = [deliver(patient("P1")), deliver(patient("P2"))]
-    for one in (
-        lambda: deliver(admission("C1", "P1", hours=9)),
-        lambda: deliver(lab_test("T1", "P1", "Sodium", hours=3), source="lis"),
-        lambda: deliver(lab_result("R1", "T1", "5", hours=2), source="lis"),
-    ):
-        at_noon.shift(timedelta(minutes=1))
-        keys.append(one())
+    at_noon.shift(timedelta(minutes=1))
+    keys.append(deliver(admission("C1", "P1", hours=9)))
+    at_noon.shift(timedelta(minutes=1))
+    keys.append(deliver(lab_test("T1", "P1", "Sodium", hours=3), source="lis"))
+    at_noon.shift(timedelta(minutes=1))
+    keys.append(deliver(lab_result("R1", "T1", "5", hours=2), source="lis"))
     someone = Patient.objects.get(patient_id="P1")
 
     address = f"/api/v1/patients/{someone.pk}/history/"
