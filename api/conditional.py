@@ -14,12 +14,12 @@ from datetime import datetime
 from django.conf import settings
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ingestion.queries import Freshness, change_count, freshness_of_feeds
+from ingestion.queries.past import moment_asked, present
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Moment:
     at: datetime
     changes: int
     feeds: tuple[Freshness, ...]
+    known_at: datetime | None = None
 
     def tag(self, request: Request) -> str:
         """Name the answer to this request at this moment."""
@@ -55,12 +56,17 @@ def moment_now() -> Moment:
     an answer that is newer than its tag, and one needless reading after it.
     """
     changes = change_count()
-    at = timezone.now()
-    return Moment(at, changes, tuple(freshness_of_feeds(at)))
+    at = present()
+    return Moment(at, changes, tuple(freshness_of_feeds(at)), known_at=moment_asked())
 
 
 def unchanged(request: Request, moment: Moment) -> HttpResponseBase | None:
-    """Give the 304 for a screen that holds this very answer already."""
+    """Give the 304 for a screen that holds this very answer already.
+
+    Of an earlier moment nothing is kept: what became of it can still be told anew.
+    """
+    if moment.known_at is not None:
+        return None
     tag = moment.tag(request)
     known = get_conditional_response(request, etag=tag)
     return None if known is None else _revalidated(known, tag)
@@ -69,6 +75,8 @@ def unchanged(request: Request, moment: Moment) -> HttpResponseBase | None:
 def tagged(request: Request, moment: Moment, body: object) -> Response:
     """Answer, with the tag by which the screen may ask again."""
     response = Response(body)
+    if moment.known_at is not None:
+        return response
     _revalidated(response, moment.tag(request))
     return response
 

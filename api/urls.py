@@ -5,7 +5,13 @@ from django.urls import path, re_path
 from api.views.board import BoardView, DepartmentsView
 from api.views.feeds import FeedFilesView, FeedsView
 from api.views.nowhere import NowhereView
-from api.views.patients import LabTestsView, PatientsSearchView, PatientsView, PatientView
+from api.views.patients import (
+    HistoryView,
+    LabTestsView,
+    PatientsSearchView,
+    PatientsView,
+    PatientView,
+)
 from api.views.session import SessionView
 
 app_name = "api"
@@ -16,6 +22,7 @@ urlpatterns = [
     path("patients/search/", PatientsSearchView.as_view(), name="patients-search"),
     path("patients/<uuid:id>/", PatientView.as_view(), name="patient"),
     path("patients/<uuid:id>/tests/", LabTestsView.as_view(), name="lab-tests"),
+    path("patients/<uuid:id>/history/", HistoryView.as_view(), name="history"),
     path("departments/", DepartmentsView.as_view(), name="departments"),
     path("feeds/", FeedsView.as_view(), name="feeds"),
     path("feed-files/", FeedFilesView.as_view(), name="feed-files"),

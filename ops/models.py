@@ -29,12 +29,17 @@ class Before(pghistory.models.Event):
 
 
 def remembers(
-    model_name: str, *, fields: list[str] | None = None, exclude: list[str] | None = None
+    model_name: str,
+    *,
+    fields: list[str] | None = None,
+    exclude: list[str] | None = None,
+    deleted: bool = False,
 ) -> Callable[[type[models.Model]], type[models.Model]]:
     """Put aside what each row of a model was before it was changed, into a model of this name.
 
     A trigger does it, so that a change in bulk or by hand is caught too. By statement: one for each
     row made a bulk load half as slow again. No copy is made of a new row: the row is there.
+    `deleted`: of what may be deleted, the last that it was is put aside too.
     """
     options: dict[str, Any] = {"fields": fields, "exclude": exclude, "model_name": model_name}
     # Each row says by itself from which file it came: no context is kept beside it. And whether a
@@ -43,9 +48,10 @@ def remembers(
     options |= {"level": pghistory.Statement, "context_field": None}
     label = re.sub(r"(?<!^)(?=[A-Z])", "_", model_name).lower()
     track: Any = pghistory.track
-    decorate: Callable[[type[models.Model]], type[models.Model]] = track(
-        pghistory.UpdateEvent(label, row=pghistory.Old, condition=None), **options
-    )
+    events: list[Any] = [pghistory.UpdateEvent(label, row=pghistory.Old, condition=None)]
+    if deleted:
+        events.append(pghistory.DeleteEvent(f"{label}_deletion", row=pghistory.Old))
+    decorate: Callable[[type[models.Model]], type[models.Model]] = track(*events, **options)
     return decorate
 
 

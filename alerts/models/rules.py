@@ -5,16 +5,24 @@ from __future__ import annotations
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from alerts.choices import RuleKind
 from ingestion.models import Department
 from ops.models import remembers
 
 
-# What a rule said before it was changed: an earlier moment is judged by what held then.
-@remembers("AlertRuleBefore", fields=["threshold_hours", "second_tier_hours"])
+# What a rule said before it was changed or deleted: an earlier moment is judged by what held then.
+@remembers(
+    "AlertRuleBefore",
+    fields=["kind", "department", "threshold_hours", "second_tier_hours", "made_at"],
+    deleted=True,
+)
 class AlertRule(models.Model):
-    """One rule's thresholds, for one department or, without one, for all that have none."""
+    """One rule's thresholds, for one department or, without one, for all that have none.
+
+    It holds from `made_at` on.
+    """
 
     kind = models.CharField(max_length=32, choices=RuleKind.choices, default=RuleKind.NO_NEW_TEST)
     department = models.ForeignKey(
@@ -31,6 +39,12 @@ class AlertRule(models.Model):
     )
     second_tier_hours = models.PositiveIntegerField(
         null=True, blank=True, default=72, help_text="Beyond this many hours it is more severe."
+    )
+    made_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        db_default=Now(),
+        help_text="By the database's clock, as its changes are. Empty: from before this was kept.",
     )
 
     class Meta:

@@ -148,18 +148,20 @@ def instant_beyond(vision: Vision, name: str) -> Case:
     )
 
 
-def _last_test_until(at: datetime) -> Greatest:
-    """The patient's last test as an earlier instant knew it: later tests are ignored."""
-    ordered = LabTest.objects.filter(
-        patient=OuterRef("patient"), is_cancelled=False, ordered_at__lte=at
-    ).order_by("-ordered_at")
-    performed = LabResult.objects.filter(
-        lab_test__patient=OuterRef("patient"),
-        lab_test__is_cancelled=False,
-        is_withdrawn=False,
-        is_taken_back=False,
-        performed_at__lte=at,
-    ).order_by("-performed_at")
-    return Greatest(
-        Subquery(ordered.values("ordered_at")[:1]), Subquery(performed.values("performed_at")[:1])
+def _last_test_until(at: datetime) -> Subquery:
+    """The patient's last test as an earlier instant knew it: later tests are ignored.
+
+    No join: for each test its results are looked up by the index, also where the tables' names
+    stand for what was known at an earlier moment.
+    """
+    performed = (
+        LabResult.objects.filter(
+            lab_test=OuterRef("pk"), is_withdrawn=False, is_taken_back=False, performed_at__lte=at
+        )
+        .order_by("-performed_at")
+        .values("performed_at")[:1]
     )
+    ordered = Case(When(ordered_at__lte=at, then=F("ordered_at")), output_field=DateTimeField())
+    tests = LabTest.objects.filter(patient=OuterRef("patient"), is_cancelled=False)
+    latest = tests.annotate(latest=Greatest(ordered, Subquery(performed)))
+    return Subquery(latest.filter(latest__isnull=False).order_by("-latest").values("latest")[:1])

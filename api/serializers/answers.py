@@ -11,11 +11,16 @@ from typing import Any
 from rest_framework import serializers
 
 from alerts.choices import AlertStatus, Standing
-from ingestion.choices import FileStatus, FoundBy
+from ingestion.choices import FileStatus, FoundBy, RecordKind
 
 Shape = serializers.Serializer[Any]
 
-FRESHNESS = [("fresh", "Fresh"), ("catching_up", "Catching up"), ("silent", "Silent")]
+FRESHNESS = [
+    ("fresh", "Fresh"),
+    ("late", "Late: nearly silent"),
+    ("catching_up", "Catching up"),
+    ("silent", "Silent"),
+]
 SYSTEMS = [("LIS", "Laboratory Information System"), ("PMS", "Patient Management System")]
 DOUBTS = [
     ("admission_rows_rejected", "Admission rows rejected and not settled"),
@@ -112,6 +117,7 @@ class Board(Shape):
     """What stands around the list of patients."""
 
     as_of = _time()
+    known_at = _time_or_null()
     time_zone = serializers.CharField()
     rule = Rule()
     counts = Counts()
@@ -174,16 +180,48 @@ class PatientPage(Shape):
     """Patients, longest without a test first."""
 
     as_of = _time()
+    known_at = _time_or_null()
     next = _text()
     results = PatientItem(many=True)
 
 
 class Origin(Shape):
-    """The file and line that said something last."""
+    """The file and line that said something last, and when that became known here."""
 
     file = serializers.CharField()
     line = serializers.IntegerField()
     source_time = _time()
+    known_at = _time_or_null()
+
+
+class Change(Shape):
+    """One attribute that a version changed, as text."""
+
+    attribute = serializers.CharField()
+    before = _text()
+    now = _text()
+
+
+class Version(Shape):
+    """One version of one record. A late one changed nothing: `stated` is what it said."""
+
+    kind = serializers.ChoiceField(choices=RecordKind.choices)
+    identifier = serializers.CharField(help_text="What the source calls it.")
+    said_at = _time_or_null()
+    known_at = _time_or_null()
+    file = _text()
+    line = serializers.IntegerField()
+    is_late = serializers.BooleanField()
+    changes = Change(many=True)
+    stated = serializers.DictField(child=serializers.CharField(allow_null=True))
+
+
+class History(Shape):
+    """Versions of a patient's records, newest known first; `has_more`: there are older ones."""
+
+    as_of = _time()
+    has_more = serializers.BooleanField()
+    results = Version(many=True)
 
 
 class OpenAlert(Shape):
@@ -206,6 +244,7 @@ class PatientDetail(Person):
     """A patient with every admission, newest first."""
 
     as_of = _time()
+    known_at = _time_or_null()
     primary_physician = _text()
     insurance_provider = _text()
     blood_type = _text()
@@ -231,6 +270,7 @@ class LabResult(Shape):
     is_withdrawn = serializers.BooleanField()
     performed_at = _time()
     reviewing_physician = _text()
+    origin = Origin()
 
 
 class LabTest(Shape):
@@ -252,6 +292,7 @@ class LabTest(Shape):
 class LabTestPage(Shape):
     """Tests of a patient, newest first."""
 
+    known_at = _time_or_null()
     next = _text()
     results = LabTest(many=True)
 
@@ -273,6 +314,7 @@ class DepartmentPage(Shape):
     """Every department that an admission has mentioned."""
 
     as_of = _time()
+    known_at = _time_or_null()
     results = Department(many=True)
 
 
@@ -307,6 +349,7 @@ class FeedPage(Shape):
     """Every feed that has delivered and is not retired, and the files that belong to none."""
 
     as_of = _time()
+    known_at = _time_or_null()
     results = FeedDetail(many=True)
     refused_files_without_feed = serializers.IntegerField()
     files_not_done = serializers.IntegerField()
@@ -340,5 +383,6 @@ class FeedFile(Shape):
 class FeedFilePage(Shape):
     """Files as they came, newest first."""
 
+    known_at = _time_or_null()
     next = _text()
     results = FeedFile(many=True)

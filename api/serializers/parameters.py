@@ -6,10 +6,12 @@ patients, or fewer, than somebody believes to see.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from django.http import QueryDict
+from django.utils import timezone
 from rest_framework import serializers
 
 from alerts.choices import Standing
@@ -20,6 +22,7 @@ from ingestion.choices import FileStatus
 NO_DEPARTMENT = "__none__"
 PAGE_SIZE = 100
 MAX_PAGE_SIZE = 500
+MAX_HISTORY = 1000
 
 
 class Parameters(serializers.Serializer[Any]):
@@ -46,7 +49,34 @@ class Parameters(serializers.Serializer[Any]):
         return {name: data.getlist(name) if name in lists else data[name] for name in data}
 
 
-class BoardQuery(Parameters):
+class Instant(serializers.DateTimeField):
+    """An instant that has been; without an offset it would be anybody's guess which."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        """Refuse a time without offset, and the future, of which nothing is known yet."""
+        if value.tzinfo is None:
+            raise serializers.ValidationError(
+                "An offset is missing: add Z for UTC, or one like +01:00 (%2B01:00 in an address)."
+            )
+        try:
+            at = value.astimezone(UTC)
+        except OverflowError:
+            self.fail("overflow")
+        if at > timezone.now():
+            raise serializers.ValidationError("This lies in the future.")
+        return at
+
+
+class KnownAt(Parameters):
+    """As of which moment an answer is."""
+
+    known_at = Instant(
+        required=False,
+        help_text="Answer from what was known here at this moment, and judge as of it. None: now.",
+    )
+
+
+class BoardQuery(KnownAt):
     """Which departments the board is of."""
 
     department = serializers.ListField(
@@ -100,7 +130,7 @@ class PatientSearch(PatientsQuery):
     )
 
 
-class LabTestsQuery(Parameters):
+class LabTestsQuery(KnownAt):
     """Which tests of a patient are listed."""
 
     from_date = serializers.DateField(
@@ -110,7 +140,15 @@ class LabTestsQuery(Parameters):
     cursor = serializers.CharField(max_length=400, required=False)
 
 
-class FeedFilesQuery(Parameters):
+class HistoryQuery(Parameters):
+    """How much of a history is listed."""
+
+    limit = serializers.IntegerField(
+        min_value=1, max_value=MAX_HISTORY, required=False, help_text=f"{PAGE_SIZE} unless said."
+    )
+
+
+class FeedFilesQuery(KnownAt):
     """Which files are listed."""
 
     feed = serializers.RegexField(

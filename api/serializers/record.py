@@ -13,7 +13,8 @@ from alerts.queries.board import Stay, Tally
 from alerts.queries.standing import Rulebook, Vision
 from api.serializers.parameters import NO_DEPARTMENT
 from ingestion.models import FeedFile, LabResult, LabTest, Patient, Record
-from ingestion.queries import Doubt, FeedBooks, Freshness
+from ingestion.queries import Doubt, FeedBooks, Freshness, Version
+from ingestion.queries.past import moment_asked
 
 Json = dict[str, Any]
 
@@ -44,6 +45,7 @@ def patient_page(
         last_test = (still_in.last_test_name, still_in.last_test_at)
     return {
         "as_of": vision.at,
+        "known_at": moment_asked(),
         **_person(patient),
         "primary_physician": patient.primary_physician,
         "insurance_provider": patient.insurance_provider,
@@ -116,7 +118,12 @@ def _alert(alert: Alert | None) -> Json | None:
 
 def _origin(record: Record, files: dict[int, FeedFile]) -> Json:
     said_in = files[record.said_in_id]
-    return {"file": said_in.key, "line": record.said_line, "source_time": said_in.source_time}
+    return {
+        "file": said_in.key,
+        "line": record.said_line,
+        "source_time": said_in.source_time,
+        "known_at": record.known_at,
+    }
 
 
 def lab_test(test: LabTest, files: dict[int, FeedFile], shared_test_ids: set[str]) -> Json:
@@ -132,11 +139,11 @@ def lab_test(test: LabTest, files: dict[int, FeedFile], shared_test_ids: set[str
         "is_cancelled": test.is_cancelled,
         "test_id_conflict": not test.is_cancelled and test.test_id in shared_test_ids,
         "origin": _origin(test, files),
-        "results": [_lab_result(result) for result in test.results.all()],
+        "results": [_lab_result(result, files) for result in test.results.all()],
     }
 
 
-def _lab_result(result: LabResult) -> Json:
+def _lab_result(result: LabResult, files: dict[int, FeedFile]) -> Json:
     return {
         "id": result.pk,
         "result_id": result.result_id,
@@ -151,6 +158,25 @@ def _lab_result(result: LabResult) -> Json:
         "is_withdrawn": result.is_withdrawn,
         "performed_at": result.performed_at,
         "reviewing_physician": result.reviewing_physician,
+        "origin": _origin(result, files),
+    }
+
+
+def version(one: Version) -> Json:
+    """One version of a record."""
+    return {
+        "kind": one.kind,
+        "identifier": one.identifier,
+        "said_at": one.said_at,
+        "known_at": one.known_at,
+        "file": one.file.key if one.file else None,
+        "line": one.line,
+        "is_late": one.is_late,
+        "changes": [
+            {"attribute": each.attribute, "before": each.before, "now": each.now}
+            for each in one.changes
+        ],
+        "stated": one.stated,
     }
 
 

@@ -9,10 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alerts.queries.board import Tally, tallies
+from alerts.queries.past import known_at
 from alerts.queries.standing import vision_through
 from api.conditional import moment_now, tagged, unchanged
 from api.serializers import answers, record
-from api.serializers.parameters import BoardQuery, asked, departments_in
+from api.serializers.parameters import BoardQuery, KnownAt, asked, departments_in
 from api.views.base import Operation
 from ingestion.queries import department_names, doubts_at
 
@@ -23,7 +24,11 @@ class BoardView(Operation):
     @extend_schema(operation_id="board_retrieve", parameters=[BoardQuery], responses=answers.Board)
     def get(self, request: Request) -> HttpResponseBase:
         """Say how everybody stands, by which rule, and how sure that is."""
-        wanted = departments_in(asked(BoardQuery, request.query_params).get("department"))
+        question = asked(BoardQuery, request.query_params)
+        with known_at(question.get("known_at")):
+            return self._answer(request, departments_in(question.get("department")))
+
+    def _answer(self, request: Request, wanted: frozenset[str | None]) -> HttpResponseBase:
         moment = moment_now()
         if (known := unchanged(request, moment)) is not None:
             return known
@@ -37,6 +42,7 @@ class BoardView(Operation):
         ]
         body = {
             "as_of": moment.at,
+            "known_at": moment.known_at,
             "time_zone": settings.TIME_ZONE,
             "rule": record.rule(vision.rulebook),
             "counts": record.counts(
@@ -52,9 +58,15 @@ class BoardView(Operation):
 class DepartmentsView(Operation):
     """The departments and how each of them stands."""
 
-    @extend_schema(operation_id="departments_list", responses=answers.DepartmentPage)
-    def get(self, _request: Request) -> Response:
+    @extend_schema(
+        operation_id="departments_list", parameters=[KnownAt], responses=answers.DepartmentPage
+    )
+    def get(self, request: Request) -> Response:
         """List every department by name, and at the end those who are in none, if there are any."""
+        with known_at(asked(KnownAt, request.query_params).get("known_at")):
+            return self._answer()
+
+    def _answer(self) -> Response:
         moment = moment_now()
         vision = vision_through(moment.feeds, at=moment.at)
         counted = tallies(vision)
@@ -63,4 +75,4 @@ class DepartmentsView(Operation):
         results = [
             record.department(name, counted.get(name, Tally()), limits(name)) for name in names
         ]
-        return Response({"as_of": moment.at, "results": results})
+        return Response({"as_of": moment.at, "known_at": moment.known_at, "results": results})

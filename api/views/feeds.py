@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from django.utils import timezone
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from alerts.queries.past import known_at
 from api.pagination import cursor_to, position_at
 from api.serializers import answers, record
-from api.serializers.parameters import PAGE_SIZE, FeedFilesQuery, asked
+from api.serializers.parameters import PAGE_SIZE, FeedFilesQuery, KnownAt, asked
 from api.views.base import Operation
 from ingestion.queries import (
     FeedBooks,
@@ -19,19 +21,25 @@ from ingestion.queries import (
     freshness_of_feeds,
     refused_files_without_feed,
 )
+from ingestion.queries.past import moment_asked, present
 
 
 class FeedsView(Operation):
     """Every feed that has delivered and is not retired."""
 
-    @extend_schema(operation_id="feeds_list", responses=answers.FeedPage)
-    def get(self, _request: Request) -> Response:
+    @extend_schema(operation_id="feeds_list", parameters=[KnownAt], responses=answers.FeedPage)
+    def get(self, request: Request) -> Response:
         """List each feed with its newest file and its books."""
-        at = timezone.now()
+        with known_at(asked(KnownAt, request.query_params).get("known_at")):
+            return self._answer()
+
+    def _answer(self) -> Response:
+        at = present()
         books = books_of_feeds()
         return Response(
             {
                 "as_of": at,
+                "known_at": moment_asked(),
                 "results": [
                     record.feed_with_books(one, books.get(one.feed.pk, FeedBooks()))
                     for one in freshness_of_feeds(at)
@@ -51,6 +59,10 @@ class FeedFilesView(Operation):
     def get(self, request: Request) -> Response:
         """List files, newest first."""
         wanted = asked(FeedFilesQuery, request.query_params)
+        with known_at(wanted.get("known_at")):
+            return self._answer(wanted)
+
+    def _answer(self, wanted: dict[str, Any]) -> Response:
         after = position_at("files", wanted.get("cursor"))
         files = list(
             feed_files(
@@ -63,6 +75,7 @@ class FeedFilesView(Operation):
         last = (shown[-1].received_at, shown[-1].pk) if len(files) > PAGE_SIZE else None
         return Response(
             {
+                "known_at": moment_asked(),
                 "next": cursor_to("files", last),
                 "results": [record.feed_file(one) for one in shown],
             }

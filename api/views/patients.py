@@ -14,12 +14,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alerts.queries.board import discharged_page, open_alerts_of, open_page, stays_of
+from alerts.queries.past import known_at
 from alerts.queries.standing import Vision, vision_at, vision_through
 from api.conditional import moment_now, tagged, unchanged
 from api.pagination import cursor_to, position_at
 from api.serializers import answers, record
 from api.serializers.parameters import (
     PAGE_SIZE,
+    HistoryQuery,
+    KnownAt,
     LabTestsQuery,
     PatientSearch,
     PatientsQuery,
@@ -29,11 +32,13 @@ from api.serializers.parameters import (
 from api.views.base import Operation
 from ingestion.queries import (
     files_behind,
+    history_of_patient,
     lab_tests_of,
     patient_by_key,
     shared_case_numbers,
     shared_test_ids,
 )
+from ingestion.queries.past import moment_asked, present
 
 if TYPE_CHECKING:
     from ingestion.models import Patient
@@ -48,6 +53,10 @@ class PatientsView(Operation):
     def get(self, request: Request) -> HttpResponseBase:
         """List one item per admission."""
         wanted = asked(PatientsQuery, request.query_params)
+        with known_at(wanted.get("known_at")):
+            return self._answer(request, wanted)
+
+    def _answer(self, request: Request, wanted: dict[str, Any]) -> HttpResponseBase:
         moment = moment_now()
         if (known := unchanged(request, moment)) is not None:
             return known
@@ -66,7 +75,8 @@ class PatientsSearchView(Operation):
     def post(self, request: Request) -> Response:
         """List one item per admission."""
         wanted = asked(PatientSearch, request.data)
-        return Response(_listed(vision_at(timezone.now()), wanted))
+        with known_at(wanted.get("known_at")):
+            return Response(_listed(vision_at(present()), wanted))
 
 
 def _listed(vision: Vision, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -80,6 +90,7 @@ def _listed(vision: Vision, wanted: dict[str, Any]) -> dict[str, Any]:
     )
     return {
         "as_of": vision.at,
+        "known_at": moment_asked(),
         "next": cursor_to(kind, page.next),
         "results": [record.patient_item(stay, vision) for stay in page.stays],
     }
@@ -94,11 +105,17 @@ def _patient_at(address: dict[str, uuid.UUID]) -> Patient:
 class PatientView(Operation):
     """One patient."""
 
-    @extend_schema(operation_id="patients_retrieve", responses=answers.PatientDetail)
-    def get(self, _request: Request, **address: uuid.UUID) -> Response:
+    @extend_schema(
+        operation_id="patients_retrieve", parameters=[KnownAt], responses=answers.PatientDetail
+    )
+    def get(self, request: Request, **address: uuid.UUID) -> Response:
         """Tell everything that is on record of a patient, tests aside."""
+        with known_at(asked(KnownAt, request.query_params).get("known_at")):
+            return self._answer(address)
+
+    def _answer(self, address: dict[str, uuid.UUID]) -> Response:
         patient = _patient_at(address)
-        vision = vision_at(timezone.now())
+        vision = vision_at(present())
         stays = stays_of(patient, vision)
         admissions = [stay.admission for stay in stays]
         body = record.patient_page(
@@ -123,6 +140,10 @@ class LabTestsView(Operation):
     def get(self, request: Request, **address: uuid.UUID) -> Response:
         """List tests with their results, newest first."""
         wanted = asked(LabTestsQuery, request.query_params)
+        with known_at(wanted.get("known_at")):
+            return self._answer(address, wanted)
+
+    def _answer(self, address: dict[str, uuid.UUID], wanted: dict[str, Any]) -> Response:
         patient = _patient_at(address)
         after = position_at("tests", wanted.get("cursor"))
         since = _start_of(wanted.get("from_date"))
@@ -131,7 +152,28 @@ class LabTestsView(Operation):
         last = (shown[-1].ordered_at, shown[-1].pk) if len(tests) > PAGE_SIZE else None
         files, shared = files_behind(shown), shared_test_ids([one.test_id for one in shown])
         results = [record.lab_test(one, files, shared) for one in shown]
-        return Response({"next": cursor_to("tests", last), "results": results})
+        return Response(
+            {"known_at": moment_asked(), "next": cursor_to("tests", last), "results": results}
+        )
+
+
+class HistoryView(Operation):
+    """Every version of one patient's records."""
+
+    @extend_schema(
+        operation_id="patients_history_list", parameters=[HistoryQuery], responses=answers.History
+    )
+    def get(self, request: Request, **address: uuid.UUID) -> Response:
+        """List versions, the newest known first: what changed, and where and when it was told."""
+        limit = asked(HistoryQuery, request.query_params).get("limit", PAGE_SIZE)
+        versions = history_of_patient(_patient_at(address), limit=limit + 1)
+        return Response(
+            {
+                "as_of": present(),
+                "has_more": len(versions) > limit,
+                "results": [record.version(one) for one in versions[:limit]],
+            }
+        )
 
 
 def _start_of(day: date | None) -> datetime | None:

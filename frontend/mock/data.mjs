@@ -189,6 +189,7 @@ export function board(scenario, departments) {
   const counts = countsOf(within(items(scenario), departments));
   return {
     as_of: iso(Date.now()),
+    known_at: null,
     time_zone: 'Europe/Berlin',
     rule: {
       threshold_hours: 48,
@@ -217,13 +218,19 @@ export function patients(scenario, { departments, states, search = '', cursor, s
     );
   const from = Number(cursor ?? 0);
   const results = all.slice(from, from + size);
-  return { as_of: iso(Date.now()), next: from + size < all.length ? String(from + size) : null, results };
+  return {
+    as_of: iso(Date.now()),
+    known_at: null,
+    next: from + size < all.length ? String(from + size) : null,
+    results,
+  };
 }
 
 export function departments(scenario) {
   const all = items(scenario);
   return {
     as_of: iso(Date.now()),
+    known_at: null,
     results: [...new Set(all.map(key))].sort().map((each) => {
       const counts = countsOf(all.filter((one) => key(one) === each));
       const [threshold, second] = DEPARTMENT_RULES[each] ?? [48, 72];
@@ -241,7 +248,12 @@ export function departments(scenario) {
   };
 }
 
-const origin = (file, line) => ({ file, line, source_time: iso(START - 4 * HOUR) });
+const origin = (file, line) => ({
+  file,
+  line,
+  source_time: iso(START - 4 * HOUR),
+  known_at: iso(START - 4 * HOUR + MINUTE),
+});
 
 export function patient(scenario, id) {
   const found = items(scenario).find((each) => each.id === id);
@@ -255,6 +267,7 @@ export function patient(scenario, id) {
   const isOdd = found.patient_id === 'P00042';
   return {
     as_of: iso(Date.now()),
+    known_at: null,
     id,
     patient_id: found.patient_id,
     name: found.name,
@@ -324,6 +337,7 @@ function result(id, value, unit, range, hoursAgo, more = {}) {
     is_withdrawn: false,
     performed_at: iso(START - hoursAgo * HOUR),
     reviewing_physician: null,
+    origin: origin('lis/lab_results.csv', 2),
     ...more,
   };
 }
@@ -390,6 +404,7 @@ export function tests(scenario, id, from) {
 export function feedsPage(scenario) {
   return {
     as_of: iso(Date.now()),
+    known_at: null,
     results: feeds(scenario).map((feed, n) => ({
       ...feed,
       newest_file: {

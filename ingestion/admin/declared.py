@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import codecs
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils import timezone
 
+from ingestion import queries
 from ingestion.layouts import LAYOUTS
 from ingestion.models import Feed
 from ingestion.services.changes import note_change
@@ -41,8 +44,34 @@ class FeedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The one thing of ingestion that is declared by hand."""
 
     form = FeedForm
-    list_display = ("__str__", "interval_minutes", "encoding", "is_day_first", "retired_at")
+    list_display = (
+        "__str__",
+        "freshness",
+        "newest_source_time",
+        "interval_minutes",
+        "encoding",
+        "is_day_first",
+        "retired_at",
+    )
     list_filter = ("layout",)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Judge all feeds at once: a page must not ask for each of them."""
+        changelist: Any = super().get_changelist_instance(request)
+        judged = {one.feed.pk: one for one in queries.freshness_of_feeds(timezone.now())}
+        for feed in changelist.result_list:
+            feed.judged = judged.get(feed.pk)
+        return changelist
+
+    @admin.display(description="freshness")
+    def freshness(self, feed: Any) -> str:
+        """Say how fresh it is; nothing where it has not delivered, or is retired."""
+        return feed.judged.freshness.replace("_", " ") if feed.judged else "–"
+
+    @admin.display(description="newest source time")
+    def newest_source_time(self, feed: Any) -> datetime | None:
+        """Say as of when it has spoken last."""
+        return feed.judged.newest_source_time if feed.judged else None
 
     def get_readonly_fields(self, request: HttpRequest, obj: Feed | None = None) -> tuple[str, ...]:
         """Source and layout are what a feed is: they stay."""

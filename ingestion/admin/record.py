@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 
+from ingestion import queries
 from ingestion.admin.filters import HasParent, HasTest
-from ingestion.models import Admission, Department, LabResult, LabTest, Patient
+from ingestion.models import Admission, Department, LabResult, LabTest, Patient, Record
 from ops.readonly import ReadOnlyAdmin
 
 _BOOKKEEPING = ("statements",)
+# Of a record that is told again every few seconds nobody reads all versions.
+_VERSIONS = 100
 
 
 @admin.register(Department)
@@ -16,19 +21,33 @@ class DepartmentAdmin(ReadOnlyAdmin):
     """Departments as the PMS names them."""
 
 
+class RecordAdmin(ReadOnlyAdmin):
+    """A record, with its versions below it."""
+
+    readonly_fields = ("versions",)
+    exclude = _BOOKKEEPING
+
+    @admin.display(description="versions")
+    def versions(self, record: Record) -> SafeString:
+        """Tell what was said of it, when that was true and when it became known; newest first."""
+        return render_to_string(
+            "admin/ingestion/versions.html",
+            {"versions": queries.versions_of(record, limit=_VERSIONS), "listed": _VERSIONS},
+        )
+
+
 @admin.register(Patient)
-class PatientAdmin(ReadOnlyAdmin):
+class PatientAdmin(RecordAdmin):
     """Patients."""
 
     list_display = ("patient_id", "last_name", "first_name", "date_of_birth", "last_test_at")
     search_fields = ("patient_id", "last_name", "first_name")
     search_help_text = "Number or part of the name. It is not put into the address."
     ordering = ("patient_id",)
-    exclude = _BOOKKEEPING
 
 
 @admin.register(Admission)
-class AdmissionAdmin(ReadOnlyAdmin):
+class AdmissionAdmin(RecordAdmin):
     """Admissions, those that wait for their patient too."""
 
     list_display = (
@@ -44,11 +63,10 @@ class AdmissionAdmin(ReadOnlyAdmin):
     search_fields = ("case_number", "patient_number", "room")
     search_help_text = "Case number, patient's number or room."
     ordering = ("-pk",)
-    exclude = _BOOKKEEPING
 
 
 @admin.register(LabTest)
-class LabTestAdmin(ReadOnlyAdmin):
+class LabTestAdmin(RecordAdmin):
     """Tests, those that wait for their patient too."""
 
     list_display = ("test_id", "patient_number", "name", "ordered_at", "status", "is_cancelled")
@@ -56,11 +74,10 @@ class LabTestAdmin(ReadOnlyAdmin):
     search_fields = ("test_id__startswith", "patient_number__startswith")
     search_help_text = "Beginning of the test's or the patient's number."
     ordering = ("-pk",)
-    exclude = _BOOKKEEPING
 
 
 @admin.register(LabResult)
-class LabResultAdmin(ReadOnlyAdmin):
+class LabResultAdmin(RecordAdmin):
     """Results, those that wait for their test too."""
 
     list_display = (
@@ -76,4 +93,3 @@ class LabResultAdmin(ReadOnlyAdmin):
     search_fields = ("result_id__startswith", "test_id__startswith")
     search_help_text = "Beginning of the result's or the test's number."
     ordering = ("-pk",)
-    exclude = _BOOKKEEPING

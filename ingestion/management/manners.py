@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, ProgrammingError, connec
 
 log = logging.getLogger(__name__)
 
+WRONG_ARGUMENTS = 2
 NOT_CARRIED_OUT = 3
 INTERRUPTED = 130
 _NO_SUCH_TABLE = "42P01"

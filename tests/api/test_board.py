@@ -35,6 +35,7 @@ def a_ward() -> None:
 def test_an_empty_hospital_is_counted_as_empty(nurse: Client) -> None:
     assert board(nurse) == {
         "as_of": "2025-03-20T12:00:00Z",
+        "known_at": None,
         "time_zone": "Europe/Berlin",
         "rule": {"threshold_hours": 48, "second_tier_hours": 72, "departments": []},
         "counts": {"open": 0, "due": 0, "beyond_second_tier": 0, "cannot_know": 0, "not_due": 0},

@@ -10,7 +10,17 @@ import time_machine
 from django.test import Client
 
 from ingestion.models import Feed, FeedFile
-from tests.deliveries import NOON, admission, deliver, deliver_lines, lab_result, order, patient
+from tests.deliveries import (
+    NOON,
+    admission,
+    admit,
+    deliver,
+    deliver_lines,
+    lab_result,
+    lab_test,
+    order,
+    patient,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_noon")]
 
@@ -108,10 +118,32 @@ def test_a_feed_is_silent_after_its_own_interval(
 ) -> None:
     deliver(patient("1"))
     Feed.objects.update(interval_minutes=60)
-    at_noon.shift(timedelta(hours=1))
-    assert feeds(lab_staff)["results"][0]["freshness"] == "fresh"
+
+    def freshness() -> str:
+        word: str = feeds(lab_staff)["results"][0]["freshness"]
+        return word
+
+    at_noon.shift(timedelta(minutes=48))
+    assert freshness() == "fresh"
     at_noon.shift(1)
-    assert feeds(lab_staff)["results"][0]["freshness"] == "silent"
+    assert freshness() == "late"
+    at_noon.shift(timedelta(minutes=12) - timedelta(seconds=1))
+    assert freshness() == "late"
+    at_noon.shift(1)
+    assert freshness() == "silent"
+
+
+def test_on_a_late_feed_rules_still_rest(nurse: Client, at_noon: time_machine.Traveller) -> None:
+    admit("1", "Brown, Emma", hours=60)
+    deliver(lab_test("T9", "9", "Sodium", hours=1), source="lis")
+    at_noon.shift(timedelta(minutes=13))
+
+    board = nurse.get("/api/v1/board/").json()
+
+    assert {one["freshness"] for one in board["feeds"]} == {"late"}
+    assert {one["silent_since"] for one in board["feeds"]} == {None}
+    assert (board["counts"]["due"], board["counts"]["cannot_know"]) == (1, 0)
+    assert [one["kind"] for one in board["doubts"]] == []
 
 
 def test_files_are_listed_newest_first_with_their_ledgers(lab_staff: Client) -> None:

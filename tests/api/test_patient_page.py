@@ -54,6 +54,7 @@ def test_a_page_tells_who_a_patient_is_and_where_that_was_told(physician: Client
     del body["id"]
     assert body == {
         "as_of": "2025-03-20T12:00:00Z",
+        "known_at": None,
         "patient_id": "0042",
         "name": "Brown, Emma",
         "first_name": "Emma",
@@ -65,7 +66,12 @@ def test_a_page_tells_who_a_patient_is_and_where_that_was_told(physician: Client
         "blood_type": "A+",
         "allergies": "None",
         "extra": {"shoe": "38"},
-        "origin": {"file": key, "line": 2, "source_time": "2025-03-20T11:55:00Z"},
+        "origin": {
+            "file": key,
+            "line": 2,
+            "source_time": "2025-03-20T11:55:00Z",
+            "known_at": "2025-03-20T12:00:00Z",
+        },
         "last_test": None,
         "admissions": [],
     }
@@ -123,7 +129,9 @@ def test_tests_come_newest_first_with_their_results(physician: Client) -> None:
         source="lis",
     )
     result = lab_result("R1", "T2", "<0.10", hours=19, result_unit="mmol/L, mg/dL")
-    deliver({**result, "reference_range": "3.5-5.1", "result_status": "final"}, source="lis")
+    of_result = deliver(
+        {**result, "reference_range": "3.5-5.1", "result_status": "final"}, source="lis"
+    )
     second, first = shown_tests(physician, "1")
     assert (first["test_id"], first["results"]) == ("T1", [])
     (told,) = second.pop("results")
@@ -137,7 +145,12 @@ def test_tests_come_newest_first_with_their_results(physician: Client) -> None:
         "status": "Ordered",
         "is_cancelled": False,
         "test_id_conflict": False,
-        "origin": {"file": key, "line": 2, "source_time": "2025-03-20T12:00:00Z"},
+        "origin": {
+            "file": key,
+            "line": 2,
+            "source_time": "2025-03-20T12:00:00Z",
+            "known_at": "2025-03-20T12:00:00Z",
+        },
     }
     assert told == {
         "result_id": "R1",
@@ -151,6 +164,12 @@ def test_tests_come_newest_first_with_their_results(physician: Client) -> None:
         "is_withdrawn": False,
         "performed_at": "2025-03-19T17:00:00Z",
         "reviewing_physician": None,
+        "origin": {
+            "file": of_result,
+            "line": 2,
+            "source_time": "2025-03-20T12:00:00Z",
+            "known_at": "2025-03-20T12:00:00Z",
+        },
     }
 
 

@@ -42,7 +42,7 @@ def a_full_hospital(at_noon: object) -> str:
 @pytest.mark.django_db
 def test_every_answer_has_the_declared_shape(nurse: Client, a_full_hospital: str) -> None:
     paths = committed()["paths"]
-    assert len(paths) == 9
+    assert len(paths) == 10
     for path in paths:
         if path == "/api/v1/patients/search/":
             answer = nurse.post(path, {"search": ""}, content_type="application/json")

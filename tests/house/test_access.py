@@ -27,6 +27,7 @@ ACCESS = {
     "api/v1/patients/search/": SIGNED_IN,
     "api/v1/patients/<uuid:id>/": SIGNED_IN,
     "api/v1/patients/<uuid:id>/tests/": SIGNED_IN,
+    "api/v1/patients/<uuid:id>/history/": SIGNED_IN,
     "api/v1/departments/": SIGNED_IN,
     "api/v1/feeds/": SIGNED_IN,
     "api/v1/feed-files/": SIGNED_IN,

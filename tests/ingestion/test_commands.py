@@ -270,6 +270,7 @@ def test_books_answer_in_the_shape_that_scripts_rely_on(
         "waiting": {"admissions": 1, "lab_tests": 1, "lab_results": 1},
         "identity_conflicts": {"test_ids": 1, "case_numbers": 1},
         "rejected": {"future": 1},
+        "dismissed": {},
         "flaws": {"bad_date": 1},
         "files": {"ingested": 6, "refused": 1},
         "balanced": True,

@@ -287,6 +287,7 @@ def _books(files: list[FileReading], record: _Record) -> dict[str, Any]:
             "case_numbers": len(record.contested_case_numbers()),
         },
         "rejected": dict(Counter(reason for each in files for _, reason in each.rejected)),
+        "dismissed": {},  # by operators, of whom no export tells
         "flaws": dict(Counter(reason for each in files for *_, reason in each.flaws)),
         "files": {"ingested": len(ingested), "refused": len(files) - len(ingested)},
         "balanced": True,

@@ -453,6 +453,7 @@ def test_the_books_count_what_waits_and_what_is_contested() -> None:
         "waiting": {"admissions": 1, "lab_tests": 1, "lab_results": 1},
         "identity_conflicts": {"test_ids": 1, "case_numbers": 1},
         "rejected": {"bad_date": 1, "columns": 1},
+        "dismissed": {},
         "flaws": {},
         "files": {"ingested": 7, "refused": 1},
         "balanced": True,

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, ArgumentTypeError
-from datetime import datetime
+from argparse import ArgumentParser
 from typing import Any
 
-from django.utils import timezone
+from django.core.management import CommandError
 
+from alerts.queries.past import known_at
 from alerts.queries.standing import Vision, overdue_admissions, vision_at
-from ingestion.management.manners import MannerlyCommand
+from ingestion.management.instants import add_known_at, moment
+from ingestion.management.manners import WRONG_ARGUMENTS, MannerlyCommand
 from ingestion.models import Admission
-
-
-def moment(text: str) -> datetime:
-    """Read an instant. Raises ArgumentTypeError where it is none, or has no offset."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(
-            f"{text!r} is not an ISO 8601 time like 2025-03-20T05:20:00Z"
-        ) from None
-    if at.tzinfo is None:
-        raise ArgumentTypeError(f"{text!r} has no offset: add Z for UTC, or one like +01:00")
-    return at
+from ingestion.queries.past import present
 
 
 class Command(MannerlyCommand):
-    """`manage.py overdue [--department D] [--at ISO] [--json]`."""
+    """`manage.py overdue [--department D] [--at ISO | --known-at ISO] [--json]`."""
 
     help = "List patients who have been in hospital without a new lab test beyond their threshold."
 
@@ -36,11 +25,21 @@ class Command(MannerlyCommand):
         """Declare department, instant and the form of the answer."""
         parser.add_argument("--department", help="only this department, by its name")
         parser.add_argument("--at", type=moment, metavar="ISO", help="judge at this instant")
+        add_known_at(parser)
         parser.add_argument("--json", action="store_true", help="answer in JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the list, longest without a test first."""
-        vision = vision_at(options["at"] or timezone.now())
+        if options["at"] and options["known_at"]:
+            raise CommandError(
+                "--known-at judges at the moment that it names: leave --at away.",
+                returncode=WRONG_ARGUMENTS,
+            )
+        with known_at(options["known_at"]):
+            self._answer(**options)
+
+    def _answer(self, **options: Any) -> None:
+        vision = vision_at(options["at"] or present())
         overdue = overdue_admissions(vision)
         if options["department"] is not None:
             overdue = overdue.filter(department__name=options["department"])
@@ -48,6 +47,7 @@ class Command(MannerlyCommand):
         if options["json"]:
             answer = {
                 "at": vision.at.isoformat(),
+                **({"known_at": vision.at.isoformat()} if options["known_at"] else {}),
                 "threshold_hours": vision.rulebook.default.threshold_hours,
                 "patients": patients,
             }

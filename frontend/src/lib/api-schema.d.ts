@@ -106,6 +106,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/patients/{id}/history/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List versions, the newest known first: what changed, and where and when it was told. */
+        get: operations["patients_history_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/patients/{id}/tests/": {
         parameters: {
             query?: never;
@@ -211,6 +228,8 @@ export interface components {
         Board: {
             /** Format: date-time */
             as_of: string;
+            /** Format: date-time */
+            known_at: string | null;
             time_zone: string;
             rule: components["schemas"]["Rule"];
             counts: components["schemas"]["Counts"];
@@ -218,6 +237,12 @@ export interface components {
             cannot_know_since: string | null;
             feeds: components["schemas"]["Feed"][];
             doubts: components["schemas"]["Doubt"][];
+        };
+        /** @description One attribute that a version changed, as text. */
+        Change: {
+            attribute: string;
+            before: string | null;
+            now: string | null;
         };
         /**
          * @description * `<` - <
@@ -250,6 +275,8 @@ export interface components {
         DepartmentPage: {
             /** Format: date-time */
             as_of: string;
+            /** Format: date-time */
+            known_at: string | null;
             results: components["schemas"]["Department"][];
         };
         /** @description A department's own thresholds. */
@@ -354,6 +381,8 @@ export interface components {
         };
         /** @description Files as they came, newest first. */
         FeedFilePage: {
+            /** Format: date-time */
+            known_at: string | null;
             next: string | null;
             results: components["schemas"]["FeedFile"][];
         };
@@ -361,6 +390,8 @@ export interface components {
         FeedPage: {
             /** Format: date-time */
             as_of: string;
+            /** Format: date-time */
+            known_at: string | null;
             results: components["schemas"]["FeedDetail"][];
             refused_files_without_feed: number;
             files_not_done: number;
@@ -387,11 +418,19 @@ export interface components {
         FoundByEnum: "lookout" | "notice" | "sweep" | "command";
         /**
          * @description * `fresh` - Fresh
+         *     * `late` - Late: nearly silent
          *     * `catching_up` - Catching up
          *     * `silent` - Silent
          * @enum {string}
          */
-        Freshness: "fresh" | "catching_up" | "silent";
+        Freshness: "fresh" | "late" | "catching_up" | "silent";
+        /** @description Versions of a patient's records, newest known first; `has_more`: there are older ones. */
+        History: {
+            /** Format: date-time */
+            as_of: string;
+            has_more: boolean;
+            results: components["schemas"]["Version"][];
+        };
         /** @description One result; `number` in decimal digits, where the value is one. */
         LabResult: {
             id: number;
@@ -407,6 +446,7 @@ export interface components {
             /** Format: date-time */
             performed_at: string;
             reviewing_physician: string | null;
+            origin: components["schemas"]["Origin"];
         };
         /** @description One test with its results. */
         LabTest: {
@@ -425,6 +465,8 @@ export interface components {
         };
         /** @description Tests of a patient, newest first. */
         LabTestPage: {
+            /** Format: date-time */
+            known_at: string | null;
             next: string | null;
             results: components["schemas"]["LabTest"][];
         };
@@ -450,12 +492,14 @@ export interface components {
             raised_at: string;
             status: components["schemas"]["AlertStatus"];
         };
-        /** @description The file and line that said something last. */
+        /** @description The file and line that said something last, and when that became known here. */
         Origin: {
             file: string;
             line: number;
             /** Format: date-time */
             source_time: string;
+            /** Format: date-time */
+            known_at: string | null;
         };
         /** @description A patient with every admission, newest first. */
         PatientDetail: {
@@ -470,6 +514,8 @@ export interface components {
             gender: string | null;
             /** Format: date-time */
             as_of: string;
+            /** Format: date-time */
+            known_at: string | null;
             primary_physician: string | null;
             insurance_provider: string | null;
             blood_type: string | null;
@@ -509,11 +555,18 @@ export interface components {
         PatientPage: {
             /** Format: date-time */
             as_of: string;
+            /** Format: date-time */
+            known_at: string | null;
             next: string | null;
             results: components["schemas"]["PatientItem"][];
         };
         /** @description The same, in a body. */
         PatientSearch: {
+            /**
+             * Format: date-time
+             * @description Answer from what was known here at this moment, and judge as of it. None: now.
+             */
+            known_at?: string;
             /**
              * @description Open unless said. Discharged ones come latest release first.
              *
@@ -588,6 +641,31 @@ export interface components {
             display_name: string;
             is_operator: boolean;
         };
+        /** @description One version of one record. A late one changed nothing: `stated` is what it said. */
+        Version: {
+            kind: components["schemas"]["VersionKindEnum"];
+            /** @description What the source calls it. */
+            identifier: string;
+            /** Format: date-time */
+            said_at: string | null;
+            /** Format: date-time */
+            known_at: string | null;
+            file: string | null;
+            line: number;
+            is_late: boolean;
+            changes: components["schemas"]["Change"][];
+            stated: {
+                [key: string]: string | null;
+            };
+        };
+        /**
+         * @description * `patient` - Patient
+         *     * `admission` - Admission
+         *     * `lab_test` - Lab test
+         *     * `lab_result` - Lab result
+         * @enum {string}
+         */
+        VersionKindEnum: "patient" | "admission" | "lab_test" | "lab_result";
     };
     responses: never;
     parameters: never;
@@ -602,6 +680,8 @@ export interface operations {
             query?: {
                 /** @description Departments by name; __none__ for admissions without one. None: all. */
                 department?: string[];
+                /** @description Answer from what was known here at this moment, and judge as of it. None: now. */
+                known_at?: string;
             };
             header?: never;
             path?: never;
@@ -645,7 +725,10 @@ export interface operations {
     };
     departments_list: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer from what was known here at this moment, and judge as of it. None: now. */
+                known_at?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -658,6 +741,14 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DepartmentPage"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
                 };
             };
             403: {
@@ -684,6 +775,8 @@ export interface operations {
                 cursor?: string;
                 /** @description A feed's id, as feeds/ gives it. */
                 feed?: string;
+                /** @description Answer from what was known here at this moment, and judge as of it. None: now. */
+                known_at?: string;
                 /**
                  * @description * `received` - Still to be done
                  *     * `ingested` - Ingested
@@ -733,7 +826,10 @@ export interface operations {
     };
     feeds_list: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer from what was known here at this moment, and judge as of it. None: now. */
+                known_at?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -746,6 +842,14 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FeedPage"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
                 };
             };
             403: {
@@ -772,6 +876,8 @@ export interface operations {
                 cursor?: string | null;
                 /** @description Departments by name; __none__ for admissions without one. None: all. */
                 department?: string[];
+                /** @description Answer from what was known here at this moment, and judge as of it. None: now. */
+                known_at?: string;
                 /** @description At least this many hours without a test. */
                 last_test_hours?: number | null;
                 /** @description 100 unless said. */
@@ -829,7 +935,10 @@ export interface operations {
     };
     patients_retrieve: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer from what was known here at this moment, and judge as of it. None: now. */
+                known_at?: string;
+            };
             header?: never;
             path: {
                 id: string;
@@ -844,6 +953,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PatientDetail"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    patients_history_list: {
+        parameters: {
+            query?: {
+                /** @description 100 unless said. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["History"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
                 };
             };
             403: {
@@ -878,6 +1051,8 @@ export interface operations {
                 cursor?: string;
                 /** @description Tests ordered, or with a result performed, on this day or later. */
                 from_date?: string;
+                /** @description Answer from what was known here at this moment, and judge as of it. None: now. */
+                known_at?: string;
             };
             header?: never;
             path: {

@@ -66,9 +66,15 @@ export class FakeHospital {
     if (path === '/board/') return this.board;
     if (path === '/patients/') return this.page(this.items, url.searchParams.get('cursor'));
     if (path === '/patients/search/') return this.found(body);
-    if (path === '/departments/') return { as_of: hoursAgo(0), results: this.departments };
+    if (path === '/departments/') return { as_of: hoursAgo(0), known_at: null, results: this.departments };
     if (path === '/feeds/')
-      return { as_of: hoursAgo(0), results: this.feeds, refused_files_without_feed: 0, files_not_done: 0 };
+      return {
+        as_of: hoursAgo(0),
+        known_at: null,
+        results: this.feeds,
+        refused_files_without_feed: 0,
+        files_not_done: 0,
+      };
     if (path === '/feed-files/') return { next: null, results: this.files };
     if (path.endsWith('/tests/')) return { next: null, results: this.tests };
     if (path.startsWith('/patients/')) return this.patient;
@@ -80,6 +86,7 @@ export class FakeHospital {
     const to = from + this.pageSize;
     return {
       as_of: hoursAgo(0),
+      known_at: null,
       next: to < items.length ? String(to) : null,
       results: items.slice(from, to),
     };

@@ -68,6 +68,7 @@ export function doubt(special: Partial<Doubt> = {}): Doubt {
 export function board(special: Partial<Board> = {}): Board {
   return {
     as_of: hoursAgo(0),
+    known_at: null,
     time_zone: 'Europe/Berlin',
     rule: { threshold_hours: 48, second_tier_hours: 72, departments: [] },
     counts: { open: 61, due: 5, beyond_second_tier: 2, cannot_know: 0, not_due: 56 },
@@ -115,7 +116,7 @@ export function item({ hours = 50.5, admission, ...special }: ItemSpecial = {}):
   };
 }
 
-const origin = { file: 'pms/admissions.csv', line: 3, source_time: hoursAgo(4) };
+const origin = { file: 'pms/admissions.csv', line: 3, source_time: hoursAgo(4), known_at: hoursAgo(3.9) };
 
 export function patientAdmission(special: Partial<PatientAdmission> = {}): PatientAdmission {
   return {
@@ -144,6 +145,7 @@ export function patientAdmission(special: Partial<PatientAdmission> = {}): Patie
 export function patient(special: Partial<Patient> = {}): Patient {
   return {
     as_of: hoursAgo(0),
+    known_at: null,
     id: uuid(4),
     patient_id: '0042',
     name: 'Brown, Emma',
@@ -180,6 +182,7 @@ export function labResult(special: Partial<LabResult> = {}): LabResult {
     is_withdrawn: false,
     performed_at: hoursAgo(60 + id),
     reviewing_physician: null,
+    origin,
     ...special,
   };
 }

@@ -267,6 +267,13 @@ describe('an empty board', () => {
     ).toBeInTheDocument();
   });
 
+  test('is good news also while a feed is late: it is still alive', async () => {
+    hospital.board = board({ counts: calm, feeds: [PMS_FEED, feed({ freshness: 'late' })] });
+    renderApp();
+    expect(await screen.findByText('Everybody in bed has had a test within 48 h.')).toBeInTheDocument();
+    expect(screen.queryByText('late')).not.toBeInTheDocument();
+  });
+
   const objections: [string, Partial<ReturnType<typeof board>>][] = [
     ['a laboratory feed is silent', { feeds: [PMS_FEED, feed(), SILENT_LIS_FEED] }],
     ['the admissions feed is silent', { feeds: [{ ...PMS_FEED, freshness: 'silent' }, feed()] }],

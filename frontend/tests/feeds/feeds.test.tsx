@@ -35,6 +35,14 @@ test('shows of each feed its freshness by word, and its rows, rejects, waiting a
   expect(second).toHaveTextContent('1 refused');
 });
 
+test('warns of a feed that is late, by a sign and a word of its own', async () => {
+  hospital.feeds = [feedRow({ freshness: 'late' })];
+  renderApp('/feeds');
+  const mark = await screen.findByText('late');
+  expect(mark).toHaveTextContent('◔late');
+  expect(mark).toHaveAttribute('data-freshness', 'late');
+});
+
 test('writes a ledger as a sum that adds up', async () => {
   hospital.files = [feedFile()];
   renderApp('/feeds');

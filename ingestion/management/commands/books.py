@@ -4,22 +4,24 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
+from ingestion.management.instants import add_known_at
 from ingestion.management.manners import MannerlyCommand
 from ingestion.services.books import books
 
 
 class Command(MannerlyCommand):
-    """`manage.py books [--json]`."""
+    """`manage.py books [--known-at ISO] [--json]`."""
 
     help = "Count what is on record, waiting and rejected, and recompute whether it all balances."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the form of the answer."""
+        """Declare the moment and the form of the answer."""
+        add_known_at(parser)
         parser.add_argument("--json", action="store_true", help="answer in JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the books."""
-        closed = books()
+        closed = books(known_at=options["known_at"])
         if options["json"]:
             self.stdout.write(json.dumps(closed))
             return

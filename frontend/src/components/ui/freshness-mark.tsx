@@ -2,7 +2,7 @@ import { useTranslation } from 'react-i18next';
 import type { Freshness } from '@/lib/api-types';
 import classes from './freshness-mark.module.css';
 
-const SIGNS: Record<Freshness, string> = { fresh: '●', catching_up: '◐', silent: '?' };
+const SIGNS: Record<Freshness, string> = { fresh: '●', late: '◔', catching_up: '◐', silent: '?' };
 
 type Props = { freshness: Freshness; words?: string };
 

@@ -78,6 +78,7 @@ export const ar = {
   },
   freshness: {
     fresh: 'محدَّث',
+    late: 'متأخر',
     catching_up: 'يستدرك التأخر',
     silent: 'صامت',
     silentSince: 'صامت منذ {{time}}',

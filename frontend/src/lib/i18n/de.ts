@@ -45,6 +45,7 @@ export const de = {
   },
   freshness: {
     fresh: 'aktuell',
+    late: 'verspätet',
     catching_up: 'holt auf',
     silent: 'stumm',
     silentSince: 'stumm seit {{time}}',

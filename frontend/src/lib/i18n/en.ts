@@ -45,6 +45,7 @@ export const en = {
   },
   freshness: {
     fresh: 'up to date',
+    late: 'late',
     catching_up: 'catching up',
     silent: 'silent',
     silentSince: 'silent since {{time}}',

@@ -48,6 +48,7 @@ export const he = {
   },
   freshness: {
     fresh: 'מעודכן',
+    late: 'מתעכב',
     catching_up: 'משלים פערים',
     silent: 'שותק',
     silentSince: 'שותק מאז {{time}}',

@@ -1,5 +1,6 @@
 /** Knows when an empty board is good news: only if nothing at all speaks against its being complete. */
 import type { Board } from '@/lib/api-types';
+import { isAlive } from '@/lib/freshness';
 
 export type Objection =
   | { kind: 'feedSilent' | 'feedCatchingUp'; feed: string; source: string }
@@ -7,7 +8,7 @@ export type Objection =
 
 export function objectionsTo({ feeds, doubts }: Pick<Board, 'feeds' | 'doubts'>): Objection[] {
   const objections: Objection[] = feeds
-    .filter((feed) => feed.freshness !== 'fresh')
+    .filter((feed) => !isAlive(feed))
     .map(({ freshness, feed, source }) => ({
       kind: freshness === 'silent' ? 'feedSilent' : 'feedCatchingUp',
       feed,

@@ -1,6 +1,7 @@
 import { useTranslation } from 'react-i18next';
 import type { Board } from '@/lib/api-types';
 import { feedName } from '@/lib/feed-name';
+import { isAlive } from '@/lib/freshness';
 import { useTimes } from '@/lib/hospital';
 import classes from './cannot-know-banner.module.css';
 import bannerClasses from '@/components/ui/banner.module.css';
@@ -13,7 +14,7 @@ export function CannotKnowBanner({ board, now }: Props) {
   const times = useTimes();
   const count = board.counts.cannot_know;
   if (count === 0) return null;
-  const silent = board.feeds.filter((feed) => feed.system === 'LIS' && feed.freshness !== 'fresh');
+  const silent = board.feeds.filter((feed) => feed.system === 'LIS' && !isAlive(feed));
   const names = new Intl.ListFormat(i18n.language).format(
     silent.map((feed) => feedName(t, feed.feed, feed.source)),
   );
