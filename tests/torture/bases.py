@@ -48,9 +48,9 @@ _SENT_AS = {
     "case_number": "admission_id",
     "stay": "status",
 }
-FIRST = ("Noa", "Dan", "Émile", "Na", "Null", "דוד", "Zoë", "Łucja", "美咲", "Anna-Maria")
+FIRST = ("Noa", "Dan", "Émile", "Na", "Null", "דוד", "Zoë", "Łucja", "美咲", "Anna-Maria", "a\r\nb")
 LAST = ("Levi", "O'Hara, Jr.", "Müller", "Null", "כהן", "de la Cruz", "Weiß", "Ng", 'Bar "B"')
-_PHYSICIANS = ("Dr. Tal", "Dr. Rahimi, MD", "", "Dr. Ö")
+_PHYSICIANS = ("Dr. Tal", "Dr. Rahimi, MD", "", "Dr. Ö", 'Dr. "Al"; MD', "Dr.\ntwo lines")
 _STATUSES = ("Ordered", "In Progress", "Completed", "completed", "Cancelled", "")
 _RESULT_STATUSES = ("Final", "Preliminary", "Corrected", "final", "")
 

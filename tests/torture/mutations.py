@@ -480,3 +480,5 @@ def _scramble_stamp(rng: random.Random, draft: Draft) -> None:
 
 
 ALL_KINDS = (*KINDS, SEVERAL)
+# What meets in one file finds more than one kind alone: every sixth file has several.
+ROTA = (*KINDS, *[SEVERAL] * (len(KINDS) // 5))
