@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 
+from django.db import connections
+
 from tests.torture.cases import case, excerpt, try_case
+from tests.torture.kills import torment
+from tests.torture.scratch import Scratch, a_scratch, use_record
 from tests.torture.storm import rage
 from tests.torture.terminal import Progress
 
@@ -16,12 +21,10 @@ def main() -> int:
     given = _parser().parse_args()
     if given.what == "mutations" and given.case:
         return _again(given.case)
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hospital.settings")
-    passed = True
-    if given.what in ("mutations", "all"):
-        passed &= _mutations(given)
-    if given.what in ("kills", "all"):
-        passed &= _kills(given)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and leave no server behind
+    with a_scratch() as scratch:
+        passed = given.what == "kills" or _mutations(given, scratch)
+        passed &= given.what == "mutations" or _kills(given, scratch)
     print("Passed." if passed else "FAILED.")
     return 0 if passed else 1
 
@@ -35,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--every", type=int, default=100, help="ingest each nth into PostgreSQL")
     parser.add_argument("--kills", type=int, default=200, help="kills altogether")
     parser.add_argument("--workers", type=int, default=3, help="workers that ingest at once")
+    parser.add_argument("--scale", type=float, default=1.0, help="size of the files to ingest")
     parser.add_argument("--minutes", type=float, default=40, help="the kills end by then")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--reports", type=Path, help="folder that gets the reports")
@@ -53,34 +57,35 @@ def _again(name: str) -> int:
     return 1 if wrong else 0
 
 
-def _mutations(given: argparse.Namespace) -> bool:
+def _mutations(given: argparse.Namespace, scratch: Scratch) -> bool:
     progress = Progress("damaged files")
     storm = rage(given.seed, range(given.files), processes=given.processes, progress=progress)
-    report, passed = storm.report(), storm.is_passed
-    if given.every:
-        from tests.torture.scratch import a_scratch
+    # Models can be imported only now that Django is set up.
+    from tests.torture.sample import ingest_sample
 
-        with a_scratch():
-            # Models can be imported only now that Django is set up.
-            from tests.torture.sample import ingest_sample
-
-            numbers = range(0, given.files, given.every)
-            sample = ingest_sample(given.seed, numbers, progress=Progress("into PostgreSQL"))
-        report += "\n" + sample.report()
-        passed &= sample.is_passed
+    scratch.new_record("damaged")
+    use_record("damaged")
+    numbers = range(0, given.files, given.every)
+    sample = ingest_sample(given.seed, numbers, progress=Progress("into PostgreSQL"))
+    connections.close_all()
+    report = f"{storm.report()}\n{sample.report()}"
     print(report)
     print(f"Read and judged in {storm.seconds:.0f} s by {storm.processes} processes.")
     _keep(given.reports, "torture-mutations.txt", report)
-    return passed
+    return storm.is_passed and sample.is_passed
 
 
-def _kills(given: argparse.Namespace) -> bool:
-    from tests.torture.kills import torment
-
+def _kills(given: argparse.Namespace, scratch: Scratch) -> bool:
     outcome = torment(
-        seed=given.seed, kills=given.kills, workers=given.workers, minutes=given.minutes
+        scratch,
+        seed=given.seed,
+        kills=given.kills,
+        workers=given.workers,
+        minutes=given.minutes,
+        scale=given.scale,
     )
     print(outcome.report())
+    print(f"Killed, ingested anew and compared in {outcome.seconds:.0f} s.")
     _keep(given.reports, "torture-kills.txt", outcome.report())
     return outcome.is_passed
 

@@ -19,7 +19,7 @@ from psycopg2 import sql
 from hospital import localdb
 from hospital.localdb.places import Place
 from hospital.localdb.postgres import Postgres
-from hospital.localdb.roles import DATABASE, OWNER
+from hospital.localdb.roles import DATABASE, OWNER, ensure_roles
 from tests.torture.bases import ZONE
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -30,14 +30,25 @@ class Scratch:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.server = Postgres(Place.at(folder))
-        self.services = localdb.ensure(folder)
+        self.place = Place.at(folder)
+        self.server = Postgres(self.place)
+
+    def start(self) -> None:
+        """Start the server if it does not run; it recovers by itself from a crash."""
+        with self.place.locked():
+            self.server.ensure()
+            ensure_roles(self.server)
+
+    def stop(self) -> None:
+        """Stop the server, if it runs."""
+        with self.place.locked():
+            self.server.stop()
 
     def set_up(self) -> None:
         """Let Django read its settings here, and make the tables, once."""
         for name in [name for name in os.environ if name.startswith("HOSPITAL_")]:
             del os.environ[name]
-        os.environ |= self.services.environment() | {
+        os.environ |= localdb.reserve(self.folder).environment() | {
             "DJANGO_SETTINGS_MODULE": "hospital.settings",
             "HOSPITAL_DATA_DIR": str(self.folder),
             "HOSPITAL_STAGE": "development",
@@ -89,10 +100,11 @@ def a_scratch() -> Iterator[Scratch]:
     cache = PROJECT / ".cache"
     cache.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="torture-", dir=cache))
+    scratch = Scratch(folder)
     try:
-        scratch = Scratch(folder)
+        scratch.start()
         scratch.set_up()
         yield scratch
     finally:
-        localdb.stop(folder)
+        scratch.stop()
         shutil.rmtree(folder, ignore_errors=True)
