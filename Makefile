@@ -5,7 +5,7 @@ PORT ?= 8000
 export DEMO PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run run test lint lock clean
+.PHONY: help setup setup-run run test lint torture lock clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ test: setup ## Run every check: linters, types, tests, the browser's journey
 
 lint: setup ## Run the checks that run no tests
 	@exec .venv/bin/python scripts/check.py --lint
+
+torture: setup ## Read 100,000 damaged files, then kill workers and database 200 times while they ingest
+	@exec .venv/bin/python -m tests.torture --reports bench/results $(ARGS)
 
 lock: setup ## Write requirements/*.txt anew from requirements/*.in (for developers)
 	@exec .venv/bin/python scripts/lock.py

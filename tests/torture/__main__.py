@@ -22,7 +22,7 @@ def main() -> int:
     if given.what == "mutations" and given.case:
         return _again(given.case)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and leave no server behind
-    with a_scratch() as scratch:
+    with a_scratch(is_quick=given.quick) as scratch:
         passed = given.what == "kills" or _mutations(given, scratch)
         passed &= given.what == "mutations" or _kills(given, scratch)
     print("Passed." if passed else "FAILED.")
@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=200, help="kills altogether")
     parser.add_argument("--workers", type=int, default=3, help="workers that ingest at once")
     parser.add_argument("--scale", type=float, default=1.0, help="size of the files to ingest")
+    parser.add_argument("--quick", action="store_true", help="a server that waits for no disk")
     parser.add_argument("--minutes", type=float, default=40, help="the kills end by then")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--reports", type=Path, help="folder that gets the reports")

@@ -113,7 +113,7 @@ def try_case(one: Case) -> tuple[Count, str]:
 
 def _asked(each: ExportObject) -> tuple[verdicts.Verdict | None, str]:
     try:
-        with _a_limit(SECONDS_A_FILE):
+        with a_limit(SECONDS_A_FILE):
             return verdicts.of_the_product(each, zone=_ZONE), ""
     except TookTooLong:
         return None, f"  no answer within {SECONDS_A_FILE:.0f} seconds"
@@ -135,7 +135,9 @@ def _counted(found: verdicts.Verdict) -> Count:
 
 
 @contextmanager
-def _a_limit(seconds: float) -> Iterator[None]:
+def a_limit(seconds: float) -> Iterator[None]:
+    """Raise TookTooLong in whatever runs inside once the seconds are over."""
+
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise TookTooLong
 
@@ -173,4 +175,3 @@ def _differs(one: Case, content: bytes) -> bool:
     if found is None:
         return bool(wrong)
     return bool(found.differences(verdicts.of_the_oracle(each, zone=ZONE)))
-

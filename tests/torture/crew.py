@@ -35,8 +35,7 @@ class Crew:
     def fill_up(self, size: int) -> None:
         """Start as many as are missing."""
         while len(self.pids) < size:
-            parent = os.getpid()
-            self.pids.append(fork(lambda: self._work(parent)))
+            self.pids.append(fork(self._work))
 
     def bury(self, pid: int) -> None:
         """Take a killed worker off the list, once it is gone."""
@@ -53,7 +52,7 @@ class Crew:
         """What workers raised."""
         return self._faults.read_text().splitlines() if self._faults.exists() else []
 
-    def _work(self, parent: int) -> None:
+    def _work(self) -> None:
         from django.db import InterfaceError, OperationalError, connection
 
         from ingestion.services.draining import drain
@@ -63,6 +62,7 @@ class Crew:
             os.dup2(noise.fileno(), sys.stderr.fileno())
         os.environ["PGAPPNAME"] = worker_name(os.getpid())
         use_record(self._record)
+        parent = os.getppid()
         while os.getppid() == parent:
             try:
                 drain(Inbox())
@@ -81,8 +81,12 @@ def fork(act: Callable[[], None]) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
-    if pid:
-        return pid
+    if not pid:
+        _act_and_end(act)
+    return pid
+
+
+def _act_and_end(act: Callable[[], None]) -> None:
     code = 1
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -91,7 +95,8 @@ def fork(act: Callable[[], None]) -> int:
     except BaseException:  # pylint: disable=broad-exception-caught
         traceback.print_exc()
     finally:
-        os._exit(code)
+        # Whatever the parent would tidy up on its way out is still the parent's.
+        os._exit(code)  # pylint: disable=protected-access
 
 
 def in_a_child(act: Callable[[], None]) -> None:

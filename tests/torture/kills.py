@@ -70,23 +70,21 @@ class Torment:
 
     def report(self) -> str:
         inside = sum(strike.is_in_transaction for strike in self.strikes)
-        verdict = (
-            "Afterwards the books balance, every file is ingested or refused, nothing is locked, and"
-            f" record, waiting rows, conflicts, rejections and flaws ({self.lines:,} lines written"
-            " down) are those of an undisturbed run."
-        )
-        return "\n".join(
-            [
-                f"{len(self.strikes)} kills (seed {self.seed}) while {self.files:,} files were"
-                f" ingested; {inside} of them inside an open transaction.",
-                f"No file was begun more than {self.most_attempts} times;"
-                f" {self.refused_as_poison} were refused as poison.",
-                verdict if self.is_passed else "NOT as in an undisturbed run:",
-                *self.wrongs[:_SHOWN],
-                "",
-                self._table(),
+        begun = f"{len(self.strikes)} kills (seed {self.seed}) while {self.files:,} files came in"
+        lines = [
+            f"{begun}; {inside} of them inside an open transaction.",
+            f"No file was begun more than {self.most_attempts} times.",
+            f"Refused as poison: {self.refused_as_poison}.",
+        ]
+        if self.is_passed:
+            lines += [
+                "Afterwards the books balance, every file is ingested or refused, and nothing is",
+                "locked. Record, waiting rows, conflicts, rejected rows and flaws, written down in",
+                f"{self.lines:,} lines, are those of an undisturbed run.",
             ]
-        )
+        else:
+            lines += ["NOT as in an undisturbed run:", *self.wrongs[:_SHOWN]]
+        return "\n".join([*lines, "", self._table()])
 
     def _table(self) -> str:
         victims = list(_VICTIMS)
@@ -99,9 +97,7 @@ class Torment:
         ]
         sums = Counter(strike.victim for strike in self.strikes)
         rows.append(["all", *(sums[victim] for victim in victims), len(self.strikes)])
-        rows.append(
-            ["in a transaction", *(inside[victim] for victim in victims), inside.total()]
-        )
+        rows.append(["in a transaction", *(inside[victim] for victim in victims), inside.total()])
         return table(["hit while", *victims, "kills"], rows)
 
 
@@ -175,7 +171,9 @@ class _Whip:
     def finish(self, record: str) -> None:
         """Let the crew do what is left, and see that nothing stays behind."""
         progress, self._size = Progress(f"the rest, {record}"), max(self._size, 2)
-        while left := self._count("SELECT count(*) FROM ingestion_feedfile WHERE status='received'"):
+        while left := self._count(
+            "SELECT count(*) FROM ingestion_feedfile WHERE status='received'"
+        ):
             self._be_in_time("files were left to do")
             self.crew.fill_up(self._size)
             progress.show(len(self._keys) - left, len(self._keys), f"{left} files to do")

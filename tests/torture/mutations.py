@@ -39,22 +39,75 @@ TIMES = (
     *("8:00AM", "8:00  AM", "8:00 am", "8:00 Pm", "8:00 A.M.", "08:00:60", "08:00:00.5", "8:5"),
     *("1:30", "2:30", "23:59:59", "0:00", "00:00:00", "008:00", "8:00 ", "٨:٠٠", "８:00", "-8:00"),
 )
-MISSING = ("", " ", "NULL", "null", "NA", "n/a", "N/A ", "Nan", "None", "-", "\u00a0", "NULL\t", "ﬀ")
+MISSING = (
+    "",
+    " ",
+    "NULL",
+    "null",
+    "NA",
+    "n/a",
+    "N/A ",
+    "Nan",
+    "None",
+    "-",
+    "\u00a0",
+    "NULL\t",
+    "ﬀ",
+)
 STATUSES = (
     *("Cancelled", "CANCELED", "Entered in error", "ENTERED IN  ERROR", "Lost", "?", "discharged"),
     *("DISCHARGED", "Rejected", "not performed", "FİNAL", "ﬁnal", "Final.", "Active ", "deleted"),
 )
 NUMBERS = (
     *("-0", "+5", ".5", "5.", "1e5", "1E+2", "<", "<<5", "≤ 5", "> =5", ">=  5.0", "≥007.50", "−5"),
-    *("٣", "1,5", "1 000", "0x10", "NaN", "inf", "<0", "5\u00a0", "= 5", "<\t5", "9" * 400, "½", "²"),
+    *(
+        "٣",
+        "1,5",
+        "1 000",
+        "0x10",
+        "NaN",
+        "inf",
+        "<0",
+        "5\u00a0",
+        "= 5",
+        "<\t5",
+        "9" * 400,
+        "½",
+        "²",
+    ),
 )
 ODD = (
     *("\u200b", "\u00a0", "\u2028", "\u0085", "\x0b", "\x0c", "\x1c", "\x1f", "\x01", "\x7f"),
-    *("\ufeff", "\U0001f3e5", "e\u0301", "\u202e", "\ufffd", "\u3000", "'", "\\", "\\N", "%s", "{}"),
+    *(
+        "\ufeff",
+        "\U0001f3e5",
+        "e\u0301",
+        "\u202e",
+        "\ufffd",
+        "\u3000",
+        "'",
+        "\\",
+        "\\N",
+        "%s",
+        "{}",
+    ),
     *("İ", "ß", "ﬀ", "\ud7ff", "\ue000", "=1+1", "\x1a", "\x00", "\r", "\u2066", "ſ", "K"),
 )
 BREAKS = ("\n", "\r\n", "\n\n", "\r", "\n\r\n", '"\n"', '\n"')
-ENDS = ("\n", "\r\n", "\r", "\n\r", "\r\r\n", "\n\n", "\u2028", "\x0b", "\x0c", "\x1e", "\u0085", "")
+ENDS = (
+    "\n",
+    "\r\n",
+    "\r",
+    "\n\r",
+    "\r\r\n",
+    "\n\n",
+    "\u2028",
+    "\x0b",
+    "\x0c",
+    "\x1e",
+    "\u0085",
+    "",
+)
 
 
 @dataclass
@@ -76,7 +129,9 @@ class Draft:
         return self.table.rows
 
     def write_lines(self) -> None:
-        self.lines = [[self._written(row), self.line_end] for row in (self.table.header, *self.rows)]
+        self.lines = [
+            [self._written(row), self.line_end] for row in (self.table.header, *self.rows)
+        ]
         if self.is_cut:
             self.lines[-1][1] = ""
 
@@ -130,7 +185,9 @@ def damage(rng: random.Random, draft: Draft, kind: str) -> list[str]:
 
 def _cells_like(draft: Draft, *words: str) -> list[int]:
     """The places of the columns whose name holds one of these words; all where none does."""
-    found = [n for n, name in enumerate(draft.table.header) if any(w in name.lower() for w in words)]
+    found = [
+        n for n, name in enumerate(draft.table.header) if any(w in name.lower() for w in words)
+    ]
     return found or list(range(len(draft.table.header)))
 
 
@@ -244,7 +301,9 @@ def _bend_header(rng: random.Random, draft: Draft) -> None:
 def _bend_identifiers(rng: random.Random, draft: Draft) -> None:
     def change(text: str) -> str:
         bent = (f"0{text}", f" {text} ", text.lower(), f"{text}\u200b", "9" * 64, "9" * 65, "٣٤")
-        return rng.choice((*bent, f"{text}.0", f"{text}'", "-1", _bent(rng, text), "ｅ" * 64, "1e3"))
+        return rng.choice(
+            (*bent, f"{text}.0", f"{text}'", "-1", _bent(rng, text), "ｅ" * 64, "1e3")
+        )
 
     _replace(rng, draft, _cells_like(draft, "_id", "number"), change)
 
@@ -351,7 +410,19 @@ def _mix_line_ends(rng: random.Random, draft: Draft) -> None:
 
 @_kind("blank lines sown", Stage.LINES)
 def _sow_blank_lines(rng: random.Random, draft: Draft) -> None:
-    blanks = ("", " ", "\t", "\u00a0", "\u3000", "\x0b", "\x1f", "\ufeff", '""', "   \t  ", "\u200b")
+    blanks = (
+        "",
+        " ",
+        "\t",
+        "\u00a0",
+        "\u3000",
+        "\x0b",
+        "\x1f",
+        "\ufeff",
+        '""',
+        "   \t  ",
+        "\u200b",
+    )
     for _ in range(rng.randint(1, 4)):
         text = rng.choice((*blanks, draft.delimiter, draft.delimiter * 3, f" {draft.delimiter} "))
         draft.lines.insert(rng.randint(0, len(draft.lines)), [text, draft.line_end])
@@ -364,7 +435,9 @@ def _break_in_quotes(rng: random.Random, draft: Draft) -> None:
     fields = line[0].split(draft.delimiter)
     place = rng.randrange(len(fields))
     count = rng.choice((1, 1, 2, 18, 19, 20, 21))
-    parts = [rng.choice(("x", "", '""', draft.delimiter, fields[place].strip('"'))) for _ in range(count)]
+    parts = [
+        rng.choice(("x", "", '""', draft.delimiter, fields[place].strip('"'))) for _ in range(count)
+    ]
     text = rng.choice(BREAKS[:3] if count > 2 else BREAKS).join([*parts, "y"])
     fields[place] = f'"{text}' + rng.choice(('"', '"', '"', "", '"z', '" '))
     line[0] = draft.delimiter.join(fields)
@@ -447,12 +520,16 @@ def _damage_utf_16(rng: random.Random, draft: Draft) -> None:
         content = content[:at] + content[at + 1 :]
     elif how == 2:
         even = at - at % 2
-        content = content[:even] + rng.choice((b"\xd8\x00", b"\x00\xd8", b"\xdc\xdc")) + content[even:]
+        content = (
+            content[:even] + rng.choice((b"\xd8\x00", b"\x00\xd8", b"\xdc\xdc")) + content[even:]
+        )
     elif how == 3:
         content = content[: len(content) - rng.randint(1, 3)]
     elif how == 4:
         even = at - at % 2
-        content = content[:even] + rng.choice((b"\x0a\x0a", b"\x0d\x0a", b"\x00\x0a")) + content[even:]
+        content = (
+            content[:even] + rng.choice((b"\x0a\x0a", b"\x0d\x0a", b"\x00\x0a")) + content[even:]
+        )
     draft.content = content
 
 

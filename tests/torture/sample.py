@@ -39,20 +39,18 @@ class Sample:
 
     def report(self) -> str:
         held = ", ".join(f"{count:,} {name}" for name, count in self.records.items())
-        lines = [
-            f"{self.files:,} of them, one after another, into PostgreSQL: {self.rows:,} rows in the"
-            f" ledgers; on record {held}.",
-            "Ledgers, books and the whole record are the oracle's; the books balance."
-            if self.is_passed
-            else "DIFFERENT from the oracle:",
-            *self.wrongs[:_SHOWN],
-        ]
-        return "\n".join(lines)
+        first = (
+            f"{self.files:,} of them, one after another, into PostgreSQL: {self.rows:,} rows in"
+            f" the ledgers; on record {held}."
+        )
+        if self.is_passed:
+            second = "Ledgers, books and the whole record are the oracle's; the books balance."
+        else:
+            second = "DIFFERENT from the oracle:"
+        return "\n".join([first, second, *self.wrongs[:_SHOWN]])
 
 
-def ingest_sample(
-    seed: int, numbers: Iterable[int], *, progress: Progress | None = None
-) -> Sample:
+def ingest_sample(seed: int, numbers: Iterable[int], *, progress: Progress | None = None) -> Sample:
     """Ingest the files of these numbers in this order, and hold all that came of it against it."""
     sample, started = Sample(), time.monotonic()
     cases = [case(seed, number) for number in numbers]

@@ -24,7 +24,7 @@ _LOOK = """
     WHERE a.application_name = %s
 """
 _ACTION = re.compile(
-    r'\b(COPY|INSERT\s+INTO|UPDATE|DELETE\s+FROM|CREATE\s+TEMP\w*\s+TABLE|FROM|JOIN)\s+'
+    r"\b(COPY|INSERT\s+INTO|UPDATE|DELETE\s+FROM|CREATE\s+TEMP\w*\s+TABLE|FROM|JOIN)\s+"
     r'(?:ONLY\s+|IF NOT EXISTS\s+)?"?(\w+)"?',
     re.IGNORECASE,
 )

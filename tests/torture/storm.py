@@ -63,11 +63,11 @@ class Storm:
     def report(self) -> str:
         total = self.total
         verdict = "agreed on every line of every file" if not self.wrongs else "DISAGREED"
+        known = f"{self.recognised_share:.1%} of them known by their header, {total.rows:,} rows"
         lines = [
-            f"{total.files:,} damaged files (seed {self.seed}), "
-            f"{self.recognised_share:.1%} of them known by their header, {total.rows:,} rows.",
-            f"Product and oracle {verdict}: refusal, rows, rejected lines with their reason, flaws"
-            " and every stated value.",
+            f"{total.files:,} damaged files (seed {self.seed}), {known}.",
+            f"Product and oracle {verdict}:",
+            "refusal, rows, rejected lines with their reason, flaws and every stated value.",
             f"Disagreements, tracebacks and hangs: {total.disagreements}.",
             "",
             _table_of_files({**self.counts, "all": total}),
@@ -75,8 +75,9 @@ class Storm:
             _table_of_rejections({**self.counts, "all": total}),
             "",
             "One file again: make torture ARGS='mutations --case SEED/NUMBER'.",
+            "",
         ]
-        return "\n".join(lines + [""] + self.wrongs[:_SHOWN])
+        return "\n".join([*lines, *self.wrongs[:_SHOWN]])
 
 
 def rage(seed: int, numbers: range, *, processes: int, progress: Progress) -> Storm:
