@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 ZONE = "Asia/Jerusalem"
-_LOCAL = ZoneInfo(ZONE)
+LOCAL = ZoneInfo(ZONE)
 
 _DETAILS = "gender primary_physician insurance_provider blood_type allergies"
 COLUMNS = {
@@ -90,7 +90,7 @@ class _Row:
         self.moment = self._before(self.at, hours=200)
 
     def _before(self, at: datetime, *, hours: float) -> datetime:
-        local = at.astimezone(_LOCAL) - timedelta(hours=self.rng.uniform(0.1, hours))
+        local = at.astimezone(LOCAL) - timedelta(hours=self.rng.uniform(0.1, hours))
         return local.replace(microsecond=0)
 
     def day(self, at: datetime | None = None) -> str:

@@ -78,6 +78,7 @@ def case(seed: int, number: int) -> Case:
     draft = Draft(
         key=f"{layout}-{seed}-{number}-{at:%Y-%m-%dT%H-%M-%SZ}.csv",
         table=invent(rng, layout, rows=rows, at=at),
+        at=at,
         delimiter=rng.choice((",", ",", ",", ";", "\t")),
         encoding=rng.choice(("utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16-le", "utf-16-be")),
         line_end=rng.choice(("\n", "\n", "\r\n")),

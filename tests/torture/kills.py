@@ -12,6 +12,7 @@ import random
 import signal
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -252,12 +253,16 @@ class _Whip:
         """The server ends all its other processes too, and recovers by itself."""
         os.kill(glance.backend, signal.SIGKILL)
         os.kill(worker, signal.SIGCONT)
+        with suppress(psycopg2.Error):
+            while True:  # until the server has noticed: what it answers before is of no use
+                self._be_in_time("the database did not notice")
+                self._count("SELECT 1")
+                time.sleep(0.005)
         self._wait_for_database()
 
     def _kill_database(self, worker: int, _glance: Glance) -> None:
         """Its head: the others notice that it is gone, and somebody has to start it again."""
-        pid_file = self._scratch.server.cluster / "postmaster.pid"
-        os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
+        os.kill(self._scratch.head(), signal.SIGKILL)
         os.kill(worker, signal.SIGCONT)
         self._watch.close()
         self._scratch.start()

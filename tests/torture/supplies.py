@@ -35,7 +35,7 @@ def write_file(inbox: Path, *, seed: int, number: int, scale: float = 1.0) -> st
         table.header.append("note")
         for row in table.rows:
             row.append("z" * _LARGE["padding"])
-    draft = Draft(f"{layout}-{number:05}-{at:%Y-%m-%dT%H-%M-%SZ}.csv", table)
+    draft = Draft(f"{layout}-{number:05}-{at:%Y-%m-%dT%H-%M-%SZ}.csv", table, at)
     if number % 10 == 7:
         damage(rng, draft, rng.choice(_DAMAGES))
     else:
