@@ -161,7 +161,7 @@ _VALUES: dict[str, Callable[[_Row], str]] = {
     "result": lambda row: row.rng.choice(("5.40", ">=7", "", "negative")),
     "performed_date": _Row.day,
     "performed_time": _Row.time,
-    "result_unit": _one_of("mmol/L", "mmol/L, mg/dL", ""),
+    "result_unit": _one_of("mmol/L", "mmol/L, mg/dL", "mmol/L; mg/dL", ";", ""),
     "reference_range": _one_of("3.5-5.1", ""),
     "result_status": _one_of(*_RESULT_STATUSES),
     "reviewing_physician": _one_of(*_PHYSICIANS),

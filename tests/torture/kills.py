@@ -12,6 +12,7 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -193,6 +194,8 @@ class _Whip:
         outcome.refused_as_poison = self._count(
             "SELECT count(*) FROM ingestion_feedfile WHERE refusal = 'unreadable'"
         )
+        if outcome.refused_as_poison:
+            outcome.wrongs.append("a healthy file was refused as poison, and its rows are missing")
         in_a_child(lambda: write_down(DISTURBED, folder / DISTURBED))
         self._scratch.new_record(UNDISTURBED)
         self._watch.close()
@@ -218,55 +221,57 @@ class _Whip:
         in_a_child(lambda: register_all(DISTURBED, new))
 
     def _strike(self, victim: str, *, anywhere: bool) -> Strike:
-        """Wait for a moment at which a blow is allowed, and strike."""
+        """Wait for a moment at which a blow is allowed, and strike.
+
+        Whoever the blow may hit stands still while it is decided: the database takes all with it.
+        """
         while True:
             self._be_in_time("no moment came for the next kill")
             worker = self._rng.choice(self.crew.pids)
-            os.kill(worker, signal.SIGSTOP)
-            glance = look_at(self._watch, worker)
-            if glance and self._is_allowed(victim, glance, anywhere=anywhere):
-                strike = Strike(victim, glance.step, glance.is_in_transaction)
-                {WORKER: self._kill_worker, BACKEND: self._kill_backend}.get(
-                    victim, self._kill_database
-                )(worker, glance)
-                return strike
-            os.kill(worker, signal.SIGCONT)
+            frozen = [worker] if victim == WORKER else list(self.crew.pids)
+            for each in frozen:
+                os.kill(each, signal.SIGSTOP)
+            glances = {each: look_at(self._watch, each) for each in frozen}
+            glance = glances[worker]
+            if glance and self._is_allowed(glance, glances.values(), anywhere=anywhere):
+                self._hit(victim, worker, glance, frozen)
+                return Strike(victim, glance.step, glance.is_in_transaction)
+            _let_go(frozen)
             time.sleep(self._rng.uniform(0.001, 0.02))
             self._supply()
 
-    def _is_allowed(self, victim: str, glance: Glance, *, anywhere: bool) -> bool:
-        """Also the last try of another file must not be hit when the whole database goes down."""
+    def _is_allowed(
+        self, glance: Glance, glances: Iterable[Glance | None], *, anywhere: bool
+    ) -> bool:
         if not glance.is_in_transaction and not anywhere:
             return False
         if glance.step == _WAITING and self._waits <= 0:
             return False
+        return all(each.tries < _TRIES for each in glances if each)
+
+    def _hit(self, victim: str, worker: int, glance: Glance, frozen: list[int]) -> None:
         if victim == WORKER:
-            return glance.attempts < _TRIES
-        glances = [look_at(self._watch, worker) for worker in self.crew.pids]
-        return all(each.attempts < _TRIES for each in glances if each)
+            os.kill(worker, signal.SIGKILL)
+            self.crew.bury(worker)
+        elif victim == BACKEND:
+            os.kill(glance.backend, signal.SIGKILL)
+            _let_go(frozen)
+            self._wait_until_noticed()
+            self._wait_for_database()
+        else:
+            os.kill(self._scratch.head(), signal.SIGKILL)
+            _let_go(frozen)
+            self._watch.close()
+            self._scratch.start()
+            self._wait_for_database()
 
-    def _kill_worker(self, worker: int, _glance: Glance) -> None:
-        os.kill(worker, signal.SIGKILL)
-        self.crew.bury(worker)
-
-    def _kill_backend(self, worker: int, glance: Glance) -> None:
-        """The server ends all its other processes too, and recovers by itself."""
-        os.kill(glance.backend, signal.SIGKILL)
-        os.kill(worker, signal.SIGCONT)
+    def _wait_until_noticed(self) -> None:
+        """The server ends all its other processes; what it answers before is of no use."""
         with suppress(psycopg2.Error):
-            while True:  # until the server has noticed: what it answers before is of no use
+            while True:
                 self._be_in_time("the database did not notice")
                 self._count("SELECT 1")
                 time.sleep(0.005)
-        self._wait_for_database()
-
-    def _kill_database(self, worker: int, _glance: Glance) -> None:
-        """Its head: the others notice that it is gone, and somebody has to start it again."""
-        os.kill(self._scratch.head(), signal.SIGKILL)
-        os.kill(worker, signal.SIGCONT)
-        self._watch.close()
-        self._scratch.start()
-        self._wait_for_database()
 
     def _wait_for_database(self) -> None:
         self._watch.close()
@@ -306,6 +311,11 @@ class _Whip:
     def _be_in_time(self, remark: str) -> None:
         if time.monotonic() > self._end:
             raise OutOfTime(remark)
+
+
+def _let_go(frozen: Iterable[int]) -> None:
+    for pid in frozen:
+        os.kill(pid, signal.SIGCONT)
 
 
 def _compared(disturbed: Path, undisturbed: Path) -> tuple[int, list[str]]:

@@ -51,13 +51,16 @@ _BOOKKEEPING = {
 
 
 class Glance(NamedTuple):
-    """A worker as the server sees it at one moment."""
+    """A worker as the server sees it at one moment.
+
+    `tries`: how often its file may count as begun if it is killed now. A worker outside of its
+    transaction may just be about to count one more.
+    """
 
     backend: int
     is_in_transaction: bool
     step: str
-    file: int | None
-    attempts: int
+    tries: int
 
 
 def look_at(watch: psycopg2.extensions.connection, worker: int) -> Glance | None:
@@ -69,7 +72,9 @@ def look_at(watch: psycopg2.extensions.connection, worker: int) -> Glance | None
         return None
     backend, _state, is_in_transaction, query, file, attempts = row
     step = step_of(query, is_in_transaction=is_in_transaction, has_claim=file is not None)
-    return Glance(backend, is_in_transaction, step, file, attempts or 0)
+    is_counted = is_in_transaction and "attempts" not in query.partition("WHERE")[0]
+    tries = 0 if file is None else attempts + (not is_counted)
+    return Glance(backend, is_in_transaction, step, tries)
 
 
 def step_of(query: str, *, is_in_transaction: bool, has_claim: bool) -> str:
@@ -79,6 +84,8 @@ def step_of(query: str, *, is_in_transaction: bool, has_claim: bool) -> str:
     text = " ".join(query.split())
     if text.upper().startswith(("COMMIT", "RELEASE")):
         return "committing"
+    if text.upper().startswith(("BEGIN", "SAVEPOINT")):
+        return "beginning"
     if "advisory" in text:
         return "taking locks"
     if "quiet_since" in text or "last_test_at" in text:
@@ -100,5 +107,8 @@ def _step_of_statement(text: str) -> str:
             return _BOOKKEEPING[kind]
         if verb == "COPY" or verb.startswith("CREATE"):
             return "copying rows to the stage"
+    for kind in re.findall(r"ingestion_(\w+)", text):
+        if kind in _RECORDS:
+            return f"merging {_RECORDS[kind]}"
     words = text.split()
     return f"other: {words[0].upper()}" if words else "other"

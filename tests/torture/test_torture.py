@@ -94,7 +94,7 @@ def test_a_reading_without_end_is_stopped() -> None:
         ("WITH x AS (SELECT 1) UPDATE ingestion_labresult r SET", True, True, "writing results"),
         ('INSERT INTO "ingestion_reading" ("id")', True, True, "writing the ledger"),
         ('UPDATE "alerts_alert" SET', True, False, "evaluating alerts"),
-        ("SAVEPOINT a", True, True, "other: SAVEPOINT"),
+        ("SAVEPOINT a", True, True, "beginning"),
     ],
 )
 def test_a_statement_tells_the_step(query: str, inside: bool, claimed: bool, step: str) -> None:
