@@ -5,7 +5,7 @@ PORT ?= 8000
 export DEMO PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-bench run test lint bench lock clean
+.PHONY: help setup setup-run setup-bench run test lint bench torture lock clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ setup-bench:
 
 bench: setup-bench ## Measure how fast it is and beside what, into bench/results/
 	@exec .venv/bin/python -m bench $(if $(filter-out 0,$(QUICK)),--quick) $(if $(ONLY),--only $(ONLY))
+
+torture: setup ## Read 100,000 damaged files, then kill workers and database 200 times while they ingest
+	@exec .venv/bin/python -m tests.torture --reports bench/results $(ARGS)
 
 lock: setup ## Write requirements/*.txt anew from requirements/*.in (for developers)
 	@exec .venv/bin/python scripts/lock.py

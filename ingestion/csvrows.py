@@ -5,7 +5,8 @@ and holds only the lines that a quote may reach.
 
 What the contract leaves open, and how it is decided here (encodings and line ends: `csvlines`):
 
-- The header stands on one physical line: no stray quote can make a patient a column's name.
+- The header stands on one physical line: no stray quote can make a patient a column's name. A
+  control character in it is part of a name, or a blank around one, and refuses no file.
 - Delimiters are counted in the whole header row; of equally frequent ones the comma goes before the
   semicolon and that before the tab.
 - A line of delimiters is no line of blanks, not even when the delimiter is the tab.
@@ -256,15 +257,15 @@ def _header_line(held: _HeldLines) -> str:
         held.use(1)
     if line is None:
         detail = "The file is empty: it has no header row."
-    elif _fault_of(line) is RejectReason.TOO_LONG:
-        detail = "The header row is longer than 1 MiB: this is no CSV export."
-    elif any(character < " " and character not in "\t\r" for character in line):
-        detail = "The header row holds control characters: this is a binary file, no CSV export."
-    elif _fault_of(line) is not None:
-        detail = "The header row is not in this feed's encoding, or this is a binary file."
-    else:
+    elif (fault := _fault_of(line)) is None:
         held.use(1)
         return line
+    elif fault is RejectReason.TOO_LONG:
+        detail = "The header row is longer than 1 MiB: this is no CSV export."
+    elif any(character < " " and character not in "\t\r" for character in line) or "␀" in line:
+        detail = "The header row holds control characters: this is a binary file, no CSV export."
+    else:
+        detail = "The header row is not in this feed's encoding, or this is a binary file."
     raise FileRefused(RefusalReason.NO_HEADER, detail)
 
 

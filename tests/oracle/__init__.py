@@ -18,7 +18,8 @@ Where its words leave a choice, the one that can never make a patient disappear 
 Files and names
  1. The object's name is its whole key. A stamp stands behind no other digit, with `T` and `Z` in
     capitals and a point before the fraction; a fraction is cut at microseconds.
- 2. Two layouts that fit with equally many required columns: refused.
+ 2. Two layouts that fit with equally many required columns: refused. A header that fits none and
+    names a column twice is refused for the first, as the contract lists them.
  3. A header must stand on one physical line, be decodable, without NUL and under 1 MiB; else the
     file has no header. An empty column name is a name like any other: two of them are a column
     named twice, one is an unknown column.
@@ -46,7 +47,8 @@ Rows
 
 Values
 14. AM and PM in any case, after exactly one blank. A day of year 0000 or an instant behind the
-    year 9999 is `bad_date`. ISO 8601 in its extended form, seconds optional, capital T and Z.
+    year 9999 is `bad_date`. ISO 8601 in its extended form, seconds optional, capital T and Z; a
+    fraction stands behind a point or a comma.
 15. A date-time with a time that is none is `bad_date` ("anything else"). Of a date-time in a date
     column the date counts as written, whatever its offset. In a combined layout `date_of_birth`
     holds a date alone.

@@ -92,11 +92,11 @@ RESULT_STATUSES = frozenset(
 def layout_of(columns: list[str]) -> Layout:
     """Return the layout that a header (names already lowered and trimmed) belongs to."""
     held = set(columns)
-    if len(held) != len(columns):
-        raise HeaderRefused("column_twice")
     fitting = [layout for layout in LAYOUTS if held.issuperset(layout.required)]
     if not fitting:
         raise HeaderRefused("no_layout")
+    if len(held) != len(columns):
+        raise HeaderRefused("column_twice")
     most = max(len(layout.required) for layout in fitting)
     best = [layout for layout in fitting if len(layout.required) == most]
     if len(best) > 1:

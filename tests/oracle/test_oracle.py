@@ -87,6 +87,7 @@ def test_the_first_valid_stamp_in_the_name_is_the_source_time(
         (TESTS + ",test_date", None, "column_of_another_layout"),
         (LIS_COMBINED, "lis.combined", None),
         ("patient_id,first_name,last_name", None, "no_layout"),
+        ("patient_id,first_name,last_name,last_name", None, "no_layout"),  # the first in the list
         ("", None, "no_header"),
         ("   ", None, "no_header"),
     ],
@@ -205,6 +206,7 @@ def test_a_row_of_the_wrong_form_is_rejected_for_the_first_reason_of_the_table()
         ("2025-03-19", "12:05 PM", "2025-03-19T10:05:00+00:00"),
         ("2025-03-19", "0:05", "2025-03-18T22:05:00+00:00"),
         ("2025-03-19T23:59:00+09:00", "20:05:07", "2025-03-19T18:05:07+00:00"),
+        ('"2025-03-19T23:59:00,5+09:00"', "20:05:07", "2025-03-19T18:05:07+00:00"),
         ("2024-10-27", "1:30", "2024-10-26T22:30:00+00:00"),  # occurs twice: the earlier
         ("2024-03-29", "2:30", "2024-03-29T00:30:00+00:00"),  # skipped: the offset before
     ],
