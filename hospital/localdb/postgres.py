@@ -134,6 +134,10 @@ class Postgres:
             "unix_socket_directories": f"'{self.place.socket_dir}'",
             "timezone": "UTC",
             "log_timezone": "UTC",
+            # The defaults are for a machine of long ago: a night's backlog would wait for its disk.
+            "shared_buffers": "256MB",
+            "max_wal_size": "2GB",
+            "work_mem": "16MB",
             "log_checkpoints": "off",
             # Statements and details of errors hold patients' data; a log must not.
             "log_min_error_statement": "panic",

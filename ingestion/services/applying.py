@@ -74,6 +74,8 @@ class Applying:
         self._file = feed_file
         self._stage = stage
         self._now = now
+        self._found = 0  # records that found their parent
+        self._is_plain = False  # each row of the file began one record, and nothing else
         self._given: dict[str, Any] = {
             "file": feed_file.pk,
             "reading": feed_file.reading,
@@ -94,12 +96,9 @@ class Applying:
         self._make_departments()
         for table in stage.tables:
             self._take(table)
-            if table is PATIENTS:
-                self._link_children()
-            if table in (PATIENTS, LAB_TESTS):
-                self._attach_results_of_tests()
         self._keep_rejected()
-        self._mark_applied()
+        if self._found:
+            self._mark_applied()
         settle_stage(stage, now=self._now)
         recompute_quiet_of_stage(is_large=stage.rows > MANY)
         return Applied(self._lines(), stage.flaws.count)
@@ -116,22 +115,30 @@ class Applying:
             )
 
     def _take(self, table: Table) -> None:
-        """Begin what is new; then meet what was there."""
+        """Begin what is new, meet what was there, and let what waited for either find it."""
         staged = self._stage.records[table].count
-        if self._begin(table) < staged:
+        begun, waiting = self._begin(table)
+        has_met = begun < staged
+        if table is not COMBINED_RESULTS:  # whose rows may begin a result, or none
+            self._is_plain = begun == self._stage.rows and not waiting
+        if has_met:
             self._meet(table, is_large=staged > MANY)
             self._write_newer(table)
             self._keep_late(table)
             merge_by_hand(table, self._file, self._stage.columns, now=self._now)
             if table in _RESULTS:
-                self._attach_met_results(table)
+                self._found += self._attach_met_results(table)
             if table.parent:
                 self._mark_waiting(table)
-        if table.parent:
+        if table.parent and (waiting or has_met):
             self._keep_waiting(table)
+        if table is PATIENTS and begun:
+            self._found += self._link_children()
+        if table is LAB_TESTS:
+            self._found += self._attach_results_of_tests()
 
-    def _begin(self, table: Table) -> int:
-        """Insert the records that are new. Returns how many rows that were."""
+    def _begin(self, table: Table) -> tuple[int, int]:
+        """Insert the records that are new. Returns how many rows that were, and how many wait."""
         inserted = {name: f"s.{name}" for name in (*table.identity, *table.columns)}
         inserted |= {name: f"coalesce(s.{name}, FALSE)" for name in table.switches}
         derived = {name: text.format(**inserted) for name, text in table.derived.items()}
@@ -156,11 +163,7 @@ class Applying:
         if table.parent:
             outcome = f"CASE WHEN parent IS NULL THEN {WAITING} ELSE {outcome} END"
         conflict = " WHERE result_id IS NULL" if table is COMBINED_RESULTS else ""
-        touched = (
-            f"INSERT INTO stage_touched SELECT DISTINCT patient FROM (SELECT {patient} AS patient"
-            " FROM made) AS of WHERE patient IS NOT NULL"
-        )
-        self._run(
+        return self._counts(
             f"""
             WITH {before}made AS (
                 INSERT INTO {table.name} ({", ".join(columns)})
@@ -172,11 +175,13 @@ class Applying:
             ), done AS (
                 INSERT INTO stage_done (number, line, outcome)
                 SELECT {table.number}, line, {outcome} FROM made
+            ), touched AS (
+                INSERT INTO stage_touched SELECT DISTINCT patient
+                FROM (SELECT {patient} AS patient FROM made) AS of WHERE patient IS NOT NULL
             )
-            {touched}
+            SELECT count(*), count(*) FILTER (WHERE parent IS NULL) FROM made
             """
         )
-        return self._count(f"SELECT count(*) FROM stage_done WHERE number = {table.number}")
 
     def _bookkeeping(self, table: Table) -> dict[str, str]:
         version = "jsonb_build_array(%(micros)s::bigint, %(file)s::bigint, s.line)"
@@ -273,11 +278,12 @@ class Applying:
             """
         )
 
-    def _link_children(self) -> None:
-        """Link the admissions and tests that waited for these patients."""
+    def _link_children(self) -> int:
+        """Link the admissions and tests that waited for these patients. Returns how many."""
+        linked = {}
         for table in (ADMISSIONS, LAB_TESTS):
             identity = ", ".join(f"t.{name}::text" for name in table.identity)
-            self._run(
+            linked[table], _ = self._counts(
                 f"""
                 WITH linked AS (
                     UPDATE {table.name} t SET patient_id = p.id,
@@ -288,22 +294,27 @@ class Applying:
                 ), found AS (
                     INSERT INTO stage_found (kind, identity)
                     SELECT '{table.kind}', identity FROM linked
+                ), touched AS (
+                    INSERT INTO stage_touched SELECT DISTINCT patient_id FROM linked
                 )
-                INSERT INTO stage_touched SELECT DISTINCT patient_id FROM linked
+                SELECT count(*), 0 FROM linked
                 """
             )
+        if linked[LAB_TESTS]:
+            self._attach_results_of_tests()
+        return sum(linked.values())
 
-    def _attach_results_of_tests(self) -> None:
+    def _attach_results_of_tests(self) -> int:
         """Tests that came, changed or found their patient gain results, or lose them."""
-        attach_results(
+        return attach_results(
             f"SELECT s.test_id FROM stage_lab_test s JOIN stage_done d ON d.line = s.line"
             f" WHERE d.number = {LAB_TESTS.number} AND d.outcome <> {UNCHANGED} UNION"
             f" SELECT identity[1] FROM stage_found WHERE kind = '{RecordKind.LAB_TEST}'",
             now=self._now,
         )
 
-    def _attach_met_results(self, table: Table) -> None:
-        attach_results(
+    def _attach_met_results(self, table: Table) -> int:
+        return attach_results(
             f"SELECT DISTINCT t.test_id FROM stage_met m JOIN {table.stage} s ON s.line = m.line"
             f" JOIN {table.name} t ON {on_identity(table)} WHERE m.number = {table.number}",
             now=self._now,
@@ -370,9 +381,7 @@ class Applying:
     def _lines(self) -> dict[RowOutcome, Lines]:
         """Which lines did what. The commonest is what is left: a million rows that all did the same
         are one range, and need not be looked at."""
-        with connection.cursor() as cursor:
-            cursor.execute(_LINES)
-            told = cursor.fetchall()
+        told = [(CREATED, None)] if self._is_plain else self._told_lines()
         lines = {outcome: Lines.parse(text) for outcome, text in told if text is not None}
         if told:
             commonest = next(outcome for outcome, text in told if text is None)
@@ -380,11 +389,17 @@ class Applying:
         of = {outcome: lines.get(number, Lines()) for number, outcome in enumerate(OUTCOMES)}
         return of | {RowOutcome.REJECTED: self._stage.not_applied.lines}
 
+    def _told_lines(self) -> list[tuple[int, str | None]]:
+        with connection.cursor() as cursor:
+            cursor.execute(_LINES)
+            return list(cursor.fetchall())
+
     def _run(self, query: str, **more: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute(query, self._given | more)
 
-    def _count(self, query: str) -> int:
+    def _counts(self, query: str) -> tuple[int, int]:
         with connection.cursor() as cursor:
-            cursor.execute(query)
-            return int(cursor.fetchone()[0])
+            cursor.execute(query, self._given)
+            one, other = cursor.fetchone()
+        return one, other

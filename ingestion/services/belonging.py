@@ -53,11 +53,12 @@ PLACED = f"""
 """
 
 
-def attach_results(ids: str, *, now: datetime, given: Sequence[Any] = ()) -> None:
+def attach_results(ids: str, *, now: datetime, given: Sequence[Any] = ()) -> int:
     """Decide anew where the results on record with these test numbers belong.
 
     A second test with the same number detaches what was attached to the first. Whom that touched,
     and which results found their test, is noted in the stage. `ids` is a query for test numbers.
+    Returns how many were moved.
     """
     rows = f"""(
         SELECT r.id, r.test_id, r.patient_number, r.result_id, r.lab_test_id AS was,
@@ -77,10 +78,13 @@ def attach_results(ids: str, *, now: datetime, given: Sequence[Any] = ()) -> Non
                 SELECT '{RecordKind.LAB_RESULT}', CASE WHEN result_id IS NULL
                     THEN ARRAY[test_id::text, patient_number::text] ELSE ARRAY[result_id::text] END
                 FROM moved WHERE lab_test_id IS NOT NULL
+            ), touched AS (
+                INSERT INTO stage_touched SELECT patient FROM moved WHERE patient IS NOT NULL
+                UNION SELECT t.patient_id FROM moved m JOIN ingestion_labtest t ON t.id = m.was
+                WHERE t.patient_id IS NOT NULL
             )
-            INSERT INTO stage_touched SELECT patient FROM moved WHERE patient IS NOT NULL
-            UNION SELECT t.patient_id FROM moved m JOIN ingestion_labtest t ON t.id = m.was
-            WHERE t.patient_id IS NOT NULL
+            SELECT count(*) FROM moved
             """,
             [*given, *given, now],
         )
+        return int(cursor.fetchone()[0])

@@ -27,8 +27,7 @@ _RECORD = 0x5649_4749_4C01
 # Identifiers share so many locks of each sort: the server's table of locks is small.
 _STRIPES = 256
 
-Lock = tuple[int, int]  # which sort of identifier, and which stripe of it
-
+_IDENTIFIERS = 0x5649_4710  # and the sort of identifier: 1 patients, 2 tests, 3 results
 # Every identifier whose records a file may touch, as it stands now. A result touches the patients
 # of all tests that bear its test number, and of those that bear the number it had before; a new
 # patient touches the tests that wait for it, and their results.
@@ -38,7 +37,7 @@ _PLAN = """
     )
     SELECT DISTINCT 1, hashtext(number) & {last} FROM numbers WHERE number IS NOT NULL
     UNION SELECT 2, hashtext(test_id) & {last} FROM ids
-    {results} ORDER BY 1, 2
+    {more} ORDER BY 1, 2
 """
 _NUMBERS = {
     PATIENTS: "SELECT patient_id FROM stage_patient UNION ",
@@ -59,13 +58,13 @@ _IDS = {
     ),
     COMBINED_RESULTS: "SELECT test_id FROM stage_combined_result",
 }
-_RESULTS = "UNION SELECT 3, hashtext(result_id) & {last} FROM stage_lab_result"
+_RESULTS = " UNION SELECT 3, hashtext(result_id) & {last} FROM stage_lab_result"
 # What a rejected row spoke of: its record may be applied by another file at this moment.
-_SUBJECTS = """
-    SELECT DISTINCT CASE kind WHEN '{result}' THEN 3 ELSE 1 END,
-        hashtext(identity[cardinality(identity)]) & {last} FROM stage_subject
-    UNION SELECT 2, hashtext(identity[1]) & {last} FROM stage_subject
-    WHERE kind IN ('{test}', '{result}') ORDER BY 1, 2
+_SUBJECTS = f"""
+    UNION SELECT CASE kind WHEN '{RecordKind.LAB_RESULT}' THEN 3 ELSE 1 END,
+        hashtext(identity[cardinality(identity)]) & {{last}} FROM stage_subject
+    UNION SELECT 2, hashtext(identity[1]) & {{last}} FROM stage_subject
+    WHERE kind IN ('{RecordKind.LAB_TEST}', '{RecordKind.LAB_RESULT}')
 """
 
 
@@ -79,40 +78,32 @@ def take_turn(tables: Collection[Table], *, has_subjects: bool, alone: bool) -> 
     `alone`: until nobody else writes at all. Raises TurnTaken where the record changed meanwhile so
     that other locks are needed.
     """
-    with connection.cursor() as cursor:
-        if alone:
+    if alone:
+        with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_RECORD])
-            return
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_RECORD])
-    planned = _planned(tables, has_subjects=has_subjects)
+        return
+    plan = _plan_of(tables, has_subjects=has_subjects)
     with connection.cursor() as cursor:
+        # Each statement sees what was committed before it, also where one call sends two.
+        cursor.execute(f"SELECT pg_advisory_xact_lock_shared(%s); {plan}", [_RECORD])
+        planned = cursor.fetchall()
         cursor.execute(
             "SELECT pg_advisory_xact_lock(%s + sort, stripe)"
-            " FROM (SELECT * FROM unnest(%s::int[], %s::int[]) AS l(sort, stripe) OFFSET 0) AS l",
-            [0x5649_4710, [sort for sort, _ in planned], [stripe for _, stripe in planned]],
+            " FROM (SELECT * FROM unnest(%s::int[], %s::int[]) AS l(sort, stripe) OFFSET 0) AS l;"
+            f" {plan}",
+            [_IDENTIFIERS, [sort for sort, _ in planned], [stripe for _, stripe in planned]],
         )
-    # Another file may have added a test, or moved a result, while this one waited.
-    if _planned(tables, has_subjects=has_subjects).keys() - planned.keys():
-        raise TurnTaken
+        # Another file may have added a test, or moved a result, while this one waited.
+        if set(cursor.fetchall()) - set(planned):
+            raise TurnTaken
 
 
-def _planned(tables: Collection[Table], *, has_subjects: bool) -> dict[Lock, None]:
+def _plan_of(tables: Collection[Table], *, has_subjects: bool) -> str:
     ids = [_IDS[table] for table in tables if table in _IDS]
-    query = _PLAN.format(
+    more = (_RESULTS if LAB_RESULTS in tables else "") + (_SUBJECTS if has_subjects else "")
+    return _PLAN.format(
         ids=" UNION ".join(ids) or "SELECT NULL::text WHERE FALSE",
         numbers="".join(_NUMBERS[table] for table in tables),
-        results=_RESULTS.format(last=_STRIPES - 1) if LAB_RESULTS in tables else "",
+        more=more.format(last=_STRIPES - 1),
         last=_STRIPES - 1,
     )
-    locks: list[Lock] = []
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        locks += cursor.fetchall()
-        if has_subjects:
-            cursor.execute(
-                _SUBJECTS.format(
-                    last=_STRIPES - 1, test=RecordKind.LAB_TEST, result=RecordKind.LAB_RESULT
-                )
-            )
-            locks += cursor.fetchall()
-    return dict.fromkeys(sorted(locks))

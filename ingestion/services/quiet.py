@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
+from typing import Any
 
 import pgtrigger
 from django.db import connection
@@ -50,23 +51,32 @@ _PAST_HISTORY = (
 def recompute_quiet(patients: Collection[uuid.UUID]) -> None:
     """Set each patient's last test and each of their admissions' `quiet_since`."""
     if patients:
-        last = _LAST_TESTS.format(touched="SELECT unnest(%s::uuid[])")
-        told = _TELL_PATIENTS.format(last="last")
-        with pgtrigger.ignore(*_PAST_HISTORY), connection.cursor() as cursor:
-            cursor.execute(
-                f"WITH last AS ({last}), told AS ({told}) {_TELL_ADMISSIONS.format(last='last')}",
-                [sorted(str(patient) for patient in patients)],
-            )
+        _recompute("SELECT unnest(%s::uuid[])", [sorted(str(patient) for patient in patients)])
 
 
 def recompute_quiet_of_stage(*, is_large: bool) -> None:
     """The same for whom a staged file touched, however many they are."""
-    touched = _LAST_TESTS.format(touched="SELECT DISTINCT patient FROM stage_touched")
+    touched = "SELECT DISTINCT patient FROM stage_touched"
+    if not is_large:
+        _recompute(touched, [])
+        return
+    # In steps, and the planner is told how many they are, or it would look for each of them among
+    # all the others.
     with pgtrigger.ignore(*_PAST_HISTORY), connection.cursor() as cursor:
-        if is_large:
-            cursor.execute("ANALYZE stage_touched")
-        cursor.execute(f"INSERT INTO stage_last (patient, at, name) {touched}")
-        if is_large:
-            cursor.execute("ANALYZE stage_last")
+        cursor.execute("ANALYZE stage_touched")
+        cursor.execute(
+            f"INSERT INTO stage_last (patient, at, name) {_LAST_TESTS.format(touched=touched)}"
+        )
+        cursor.execute("ANALYZE stage_last")
         cursor.execute(_TELL_PATIENTS.format(last="stage_last"))
         cursor.execute(_TELL_ADMISSIONS.format(last="stage_last"))
+
+
+def _recompute(touched: str, given: list[Any]) -> None:
+    last = _LAST_TESTS.format(touched=touched)
+    told = _TELL_PATIENTS.format(last="last")
+    with pgtrigger.ignore(*_PAST_HISTORY), connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH last AS ({last}), told AS ({told}) {_TELL_ADMISSIONS.format(last='last')}",
+            given,
+        )
