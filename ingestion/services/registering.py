@@ -143,8 +143,9 @@ def _is_stamped(stored: StoredObject) -> bool:
 def _forget_unread(stored: StoredObject) -> None:
     """What could not be opened has been: that refusal goes away, with its reading."""
     unread = FeedFile.objects.filter(bucket=stored.bucket, key=stored.key, version=UNREAD)
-    Reading.objects.filter(feed_file__in=unread).delete()
-    unread.delete()
+    if unread.exists():
+        Reading.objects.filter(feed_file__in=unread).delete()
+        unread.delete()
 
 
 def _version_of(stored: StoredObject, content: str) -> str:
