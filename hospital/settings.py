@@ -19,15 +19,16 @@ from django.core.exceptions import ImproperlyConfigured
 env = environ.Env()
 
 
-def _number(name: str, default: float) -> float:
-    """Read a number that is not negative. Raises ImproperlyConfigured, naming the variable."""
+def _number(name: str, default: float, *, least: float = 0) -> float:
+    """Read a number that is not below `least`. Raises ImproperlyConfigured, naming the variable."""
     text = env.str(name, str(default))
     try:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not 0 <= number < math.inf:
-        raise ImproperlyConfigured(f"{name} is {text!r}: set it to a number.")
+    if not least <= number < math.inf:
+        bound = f" of at least {least:g}" if least else ""
+        raise ImproperlyConfigured(f"{name} is {text!r}: set it to a number{bound}.")
     return number
 
 
@@ -263,7 +264,7 @@ INBOX_DIR = Path(env.str("HOSPITAL_INBOX_DIR", str(DATA_DIR / "inbox"))).absolut
 BUCKETS = _buckets(env.str("HOSPITAL_BUCKETS", ""))
 NOTICE_QUEUE_URL = env.str("HOSPITAL_NOTICE_QUEUE_URL", "")
 # How often the buckets are listed for what no notice told of.
-RECONCILE_SECONDS = _number("HOSPITAL_RECONCILE_SECONDS", 300)
+RECONCILE_SECONDS = _number("HOSPITAL_RECONCILE_SECONDS", 300, least=10)
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"

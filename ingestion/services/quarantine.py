@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from ingestion.storage import (
     StorageUnreachable,
     StoredObject,
     local_object,
+    standing_for,
 )
 from ops import audit
 
@@ -154,13 +155,7 @@ def _object_of(feed_file: FeedFile, path: Path | None) -> StoredObject:
                 RefusalReason.VANISHED,
                 "The storage that it came from is not set up any more. Say where the file lies.",
             ) from None
-    return replace(
-        found,
-        bucket=feed_file.bucket,
-        key=feed_file.key,
-        source=feed_file.source,
-        last_modified=feed_file.last_modified,
-    )
+    return standing_for(feed_file, found)
 
 
 def _refuse_other_content(

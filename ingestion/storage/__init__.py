@@ -6,7 +6,7 @@ Knows how to list and open objects. Must not know what is in them, nor write to 
 from ingestion.storage.buckets import Bucket
 from ingestion.storage.folders import LOCAL, Inbox, files_under, local_object
 from ingestion.storage.objects import StorageUnreachable, StoredObject
-from ingestion.storage.places import Places
+from ingestion.storage.places import Places, standing_for
 from ingestion.storage.queue import Message, NoticeQueue
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "StoredObject",
     "files_under",
     "local_object",
+    "standing_for",
 ]

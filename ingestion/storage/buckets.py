@@ -114,6 +114,14 @@ def _told(code: str) -> str:
     return f"The storage answered {known}"
 
 
+def version_on_record(feed_file: FeedFile) -> tuple[str, str]:
+    """Give version id and ETag, one of them empty, of a file on record that came from a bucket."""
+    version = feed_file.version
+    # The time that may stand behind an ETag tells two statements apart, not two contents.
+    etag = version.partition("@")[0] if version.startswith('"') else ""
+    return "" if etag else version, etag
+
+
 class Bucket:
     """One bucket, and the sources that lie in it, each under a prefix of its own."""
 
@@ -131,15 +139,13 @@ class Bucket:
 
     def object_on_record(self, feed_file: FeedFile) -> StoredObject:
         """Describe the version that a file on record is, without asking the bucket."""
-        version = feed_file.version
-        # The time that may stand behind an ETag tells two statements apart, not two contents.
-        etag = version.partition("@")[0] if version.startswith('"') else ""
+        version_id, etag = version_on_record(feed_file)
         return self._object(
             feed_file.key,
             source=feed_file.source,
             last_modified=feed_file.last_modified,
             size=feed_file.size,
-            version_id="" if etag else version,
+            version_id=version_id,
             etag=etag,
         )
 

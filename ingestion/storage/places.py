@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.conf import settings
 
 from ingestion.errors import SourceNotDeclared
 from ingestion.models import FeedFile
 from ingestion.notices import Notice
-from ingestion.storage.buckets import Bucket
-from ingestion.storage.folders import Inbox
+from ingestion.storage.buckets import Bucket, version_on_record
+from ingestion.storage.folders import LOCAL, Inbox
 from ingestion.storage.objects import StoredObject
 
 
@@ -50,3 +52,18 @@ class Places:
         if bucket not in self._by_name:
             raise SourceNotDeclared
         return self._by_name[bucket]
+
+
+def standing_for(feed_file: FeedFile, found: StoredObject) -> StoredObject:
+    """Let what was found, wherever it lies now, stand for a file on record: as itself."""
+    tells_content = feed_file.bucket in (LOCAL, Inbox.bucket)
+    version_id, etag = ("", "") if tells_content else version_on_record(feed_file)
+    return replace(
+        found,
+        bucket=feed_file.bucket,
+        key=feed_file.key,
+        source=feed_file.source,
+        last_modified=feed_file.last_modified,
+        version_id=version_id,
+        etag=etag,
+    )

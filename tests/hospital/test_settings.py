@@ -6,6 +6,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from hospital.settings import _buckets as buckets_in
+from hospital.settings import _number as number
+from ingestion.storage.buckets import client_settings
 
 
 @pytest.mark.parametrize(
@@ -55,3 +57,24 @@ def test_what_cannot_be_meant_stops_the_start(text: str, said: str) -> None:
         buckets_in(text)
     assert "HOSPITAL_BUCKETS" in str(raised.value)
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["0", "9.9", "-1", "often", "inf"])
+def test_a_listing_without_a_pause_stops_the_start(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOSPITAL_RECONCILE_SECONDS", text)
+    with pytest.raises(ImproperlyConfigured) as raised:
+        number("HOSPITAL_RECONCILE_SECONDS", 300, least=10)
+    assert str(raised.value) == (
+        f"HOSPITAL_RECONCILE_SECONDS is {text!r}: set it to a number of at least 10."
+    )
+
+
+def test_no_question_to_a_bucket_or_queue_is_asked_for_ever() -> None:
+    asked = vars(client_settings())
+    assert (asked["connect_timeout"], asked["read_timeout"], asked["retries"]) == (
+        5,
+        60,
+        {"total_max_attempts": 4, "mode": "standard"},
+    )

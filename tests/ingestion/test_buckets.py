@@ -20,6 +20,7 @@ from ingestion.models import FeedFile, Patient
 from ingestion.notices import Notice
 from ingestion.services.draining import drain
 from ingestion.services.noticing import take_notice
+from ingestion.services.quarantine import replay_files
 from ingestion.services.registering import register
 from ingestion.storage import Bucket, Places, StorageUnreachable
 from ingestion.storage.buckets import as_os_errors
@@ -361,3 +362,32 @@ def test_a_bucket_that_does_not_answer_holds_up_nobody_and_its_files_stay_to_be_
             (BUCKET, "a.csv", "received", 0),
             (BUCKET, "b.csv", "received", 0),
         ]
+
+
+def test_a_version_that_is_gone_is_replayed_from_a_copy_as_itself(
+    cloud: Cloud, tmp_path: Any
+) -> None:
+    cloud.bucket(BUCKET, has_versions=True)
+    version = cloud.put(BUCKET, "a.csv", BROWN)
+    cloud.s3.delete_object(Bucket=BUCKET, Key="a.csv", VersionId=version)
+    take("a.csv", version)
+    copy = tmp_path / "copy.csv"
+    copy.write_bytes(BROWN)
+
+    replay_files([FeedFile.objects.get()], by="olga", why="found in the archive", path=copy)
+    assert on_record("key", "version", "status", "created") == [("a.csv", version, "ingested", 1)]
+    assert take("a.csv", version) is None
+
+
+def test_a_refused_version_is_replayed_from_its_bucket_below_a_newer_one(cloud: Cloud) -> None:
+    cloud.bucket(BUCKET)
+    etag = cloud.put(BUCKET, "a.csv", b"no,layout\n1,2\n")
+    take("a.csv", etag)
+    drain()
+    assert on_record("version", "status", "refusal") == [(etag, "refused", "unknown_layout")]
+    cloud.keep_versions(BUCKET, "Enabled")
+    cloud.put(BUCKET, "a.csv", GREEN)
+
+    replay_files([FeedFile.objects.get()], by="olga", why="the layout is declared")
+    file = FeedFile.objects.get()
+    assert (file.version, file.refusal, file.readings.count()) == (etag, "unknown_layout", 2)

@@ -118,7 +118,7 @@ class Story:
 
 
 @pytest.mark.parametrize("has_versions", [True, False], ids=["versions", "no versions"])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_each_object_that_is_there_is_ingested_or_refused_for_what_is_in_it(
     seed: int, at_noon: time_machine.Traveller, *, has_versions: bool
 ) -> None:
