@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
 
 from ingestion.choices import FileStatus
 from ingestion.models import ChangeCounter, Feed, FeedFile, RejectedRow, WaitingRow
@@ -17,6 +17,11 @@ from ingestion.queries.past import present
 
 # A file that was received this long ago and is not done: its source is catching up.
 CATCHING_UP_AFTER = timedelta(seconds=15)
+# So is one of which a file still waits that others, of a later source time, have overtaken; workers
+# pass one another by for a moment. And one of which many files have come at once: after its return,
+# all of them are applied before anything is judged.
+_OVERTAKEN_AFTER = timedelta(seconds=2)
+_BACKLOG_FILES = 20
 # A file's source time may be this far ahead of the clock; one further ahead is refused.
 FUTURE_TOLERANCE = timedelta(minutes=10)
 # An instant that is no older than this is the present.
@@ -72,23 +77,52 @@ def freshness_of_feeds(at: datetime, *, system: str | None = None) -> list[Fresh
     )
     if system is not None:
         feeds = feeds.filter(layout__startswith=f"{system.lower()}.")
-    behind = set(
-        FeedFile.objects.filter(
-            status=FileStatus.RECEIVED, received_at__lt=at - CATCHING_UP_AFTER
-        ).values_list("source", flat=True)
-    )
+    waiting = _files_not_done(at)
     return [
-        _freshness(feed, at, feed.source in behind) for feed in feeds.order_by("layout", "source")
+        _freshness(feed, at, waiting.get(feed.source))
+        for feed in feeds.order_by("layout", "source")
     ]
 
 
-def _freshness(feed: Feed, at: datetime, is_behind: bool) -> Freshness:
+@dataclass(frozen=True)
+class _NotDone:
+    """The files of a source that are on record and not ingested yet."""
+
+    count: int
+    oldest_receipt: datetime
+    overtaken_from: datetime | None  # source time of the earliest one that is no newcomer
+
+    def hold_back(self, at: datetime, newest: datetime) -> bool:
+        """Tell whether what has been ingested is not all that has arrived until then."""
+        return (
+            self.oldest_receipt < at - CATCHING_UP_AFTER
+            or self.count > _BACKLOG_FILES
+            or (self.overtaken_from is not None and self.overtaken_from <= newest)
+        )
+
+
+def _files_not_done(at: datetime) -> dict[str, _NotDone]:
+    counted = (
+        FeedFile.objects.filter(status=FileStatus.RECEIVED, received_at__lte=at)
+        .order_by()
+        .values_list("source")
+        .annotate(
+            count=Count("pk"),
+            oldest=Min("received_at"),
+            overtaken=Min("source_time", filter=Q(received_at__lt=at - _OVERTAKEN_AFTER)),
+        )
+    )
+    return {source: _NotDone(*told) for source, *told in counted}
+
+
+def _freshness(feed: Feed, at: datetime, waiting: _NotDone | None) -> Freshness:
     newest: datetime | None = feed.newest  # type: ignore[attr-defined]
     minutes = feed.interval_minutes
     interval = timedelta(minutes=settings.FEED_INTERVAL_MINUTES if minutes is None else minutes)
     if newest is None or at - newest > interval:
         verdict = SILENT
     else:
+        is_behind = waiting is not None and waiting.hold_back(at, newest)
         is_late = at - newest > interval * _LATE_AFTER
         verdict = CATCHING_UP if is_behind else LATE if is_late else FRESH
     return Freshness(feed, verdict, newest, interval)

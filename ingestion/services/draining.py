@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.db.models import F, QuerySet
@@ -68,7 +69,9 @@ def drain(places: Places | Inbox | None = None) -> int:
                     )
                     continue
                 done += 1
-            if time.monotonic() - told_at > _TELL_EVERY_SECONDS:
+            is_time = time.monotonic() - told_at > _TELL_EVERY_SECONDS
+            # What arrived together is applied before anybody judges what is missing.
+            if is_time and not _is_behind(places, silent):
                 records_changed.send(sender=None, patients=touched)
                 touched, told_at = set(), time.monotonic()
     if done:
@@ -81,6 +84,11 @@ def _received(places: Places | Inbox, silent: set[str]) -> QuerySet[FeedFile]:
     return FeedFile.objects.filter(bucket__in=buckets, status=FileStatus.RECEIVED).order_by(
         "source_time", "key"
     )
+
+
+def _is_behind(places: Places | Inbox, silent: set[str]) -> bool:
+    before = timezone.now() - timedelta(seconds=_TELL_EVERY_SECONDS)
+    return _received(places, silent).filter(received_at__lt=before).exists()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -276,6 +276,43 @@ def test_a_feed_that_is_catching_up_is_not_alive() -> None:
     FeedFile.objects.filter(key="lis/waits.csv").update(
         status=FileStatus.REFUSED, refusal="vanished", reason="It was gone."
     )
+    evaluate()
+    assert alerts() == [("CP1", "open", "")]
+
+
+def waits(key: str, *, source_time: datetime, seconds: float) -> None:
+    """Put a file of the laboratory on record that is not ingested yet."""
+    FeedFile.objects.create(
+        bucket="inbox",
+        key=key,
+        version="v",
+        source="lis",
+        last_modified=source_time,
+        source_time=source_time,
+        received_at=NOON - timedelta(seconds=seconds),
+        size=1,
+    )
+
+
+def test_a_file_that_later_ones_overtook_is_waited_for() -> None:
+    a_living_lab()
+    waits("lis/large.csv", source_time=NOON - timedelta(hours=1), seconds=3)
+    admit("P1", "Brown, Emma", hours=49)
+    assert alerts() == []
+
+    FeedFile.objects.filter(key="lis/large.csv").update(source_time=NOON + timedelta(minutes=1))
+    evaluate()
+    assert alerts() == [("CP1", "open", "")]
+
+
+def test_many_files_that_came_at_once_are_all_waited_for() -> None:
+    a_living_lab()
+    for number in range(21):
+        waits(f"lis/{number}.csv", source_time=NOON + timedelta(seconds=number + 1), seconds=0)
+    admit("P1", "Brown, Emma", hours=49)
+    assert alerts() == []
+
+    FeedFile.objects.get(key="lis/20.csv").delete()
     evaluate()
     assert alerts() == [("CP1", "open", "")]
 
