@@ -108,6 +108,7 @@ def test_the_books_of_the_split_set() -> None:
             "quote": 1,
             "too_long": 2,
         },
+        "dismissed": {},
         "flaws": {
             "bad_date": 1,
             "bad_time": 1,
@@ -130,6 +131,7 @@ def test_the_books_of_the_combined_set() -> None:
         "waiting": {"admissions": 0, "lab_tests": 1, "lab_results": 0},
         "identity_conflicts": {"test_ids": 1, "case_numbers": 0},
         "rejected": {"bad_date": 1, "bad_time": 2, "missing": 1},
+        "dismissed": {},
         "flaws": {"bad_date": 2, "too_long": 1},
         "files": {"ingested": 6, "refused": 0},
         "balanced": True,

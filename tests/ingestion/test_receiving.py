@@ -104,7 +104,7 @@ from ingestion.services.receiving import ingest
 from ingestion.storage import StoredObject
 
 def stop_before_the_end(execute, sql, params, many, context):
-    if "UPDATE ingestion_waitingrow" in sql:
+    if 'INSERT INTO "ingestion_reading"' in sql:
         with connection.connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM ingestion_patient")
             print(cursor.fetchone()[0], flush=True)
