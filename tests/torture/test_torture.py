@@ -104,6 +104,7 @@ def test_a_reading_without_end_is_stopped() -> None:
         ("WITH x AS (SELECT 1) UPDATE ingestion_labresult r SET", True, True, "writing results"),
         ('INSERT INTO "ingestion_reading" ("id")', True, True, "writing the ledger"),
         ('UPDATE "alerts_alert" SET', True, False, "evaluating alerts"),
+        ("SELECT DISTINCT p FROM stage_x", True, True, "working out on the stage what is new"),
         ("SAVEPOINT a", True, True, "beginning"),
     ],
 )
