@@ -94,6 +94,15 @@ class ColumnwiseJudge:
         self._reader = judge.reader
         self._cells = _CellTellers(judge.reader)
         self._records = [_RecordTeller(plan, judge.reader, self._cells) for plan in judge.plans]
+        stated = {
+            name for plan in judge.plans for each in plan.attributes for name in each.columns
+        }
+        # A time that states nothing (a release's, where its date is not in the header) may be bad.
+        self._idle = [
+            place
+            for name, place in judge.reader.place.items()
+            if name not in stated and judge.reader.columns[name].form in (Form.DATE, Form.TIME)
+        ]
         self._unknown = [
             (json.dumps(name.lower()).translate(_ESCAPES), place, Memo(_extra_text))
             for name, place in mapping.unknown_columns
@@ -107,6 +116,10 @@ class ColumnwiseJudge:
         doubtful = {at for column in told.values() if None in column for at in _gaps(column)}
         if extra is not None and None in extra:
             doubtful.update(_gaps(extra))
+        for place in self._idle:
+            doubtful.update(
+                at for at, text in enumerate(columns[place]) if not values.is_missing(text.strip())
+            )
         records = [record.tell(told) for record in self._records]
         for record in records:
             for column in record.columns.values():

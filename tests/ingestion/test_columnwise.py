@@ -99,6 +99,7 @@ HEADERS = (
         "release_time,department,room_number"
     ),
     "patient_id,hospitalization_case_number,admission_date,admission_time,odd column,Other",
+    "patient_id,hospitalization_case_number,admission_date,admission_time,release_time",
     "test_id,patient_id,test_name,order_date,order_time,ordering_physician,status",
     (
         "result_id,test_id,result_value,performed_date,performed_time,patient_id,result_unit,"

@@ -25,6 +25,7 @@ from tests.torture.mutations import ROTA, Draft, damage
 CLOCK = datetime(2025, 3, 22, 12, 0, tzinfo=UTC)
 SECONDS_A_FILE = 20.0
 _ZONE = ZoneInfo(ZONE)
+_WAYS = {"one by one": False, "by columns": True}
 # A large file now and then, for what goes wrong where one block of bytes or rows meets the next.
 _LARGE_EVERY = 997
 
@@ -101,23 +102,30 @@ def _object(draft: Draft, *, content: bytes | None = None) -> ExportObject:
 
 
 def try_case(one: Case) -> tuple[Count, str]:
-    """Ask both; count the product's answer, and tell what is wrong with it, or nothing."""
-    expected = verdicts.of_the_oracle(one.object, zone=ZONE)
-    found, wrong = _asked(one.object)
-    if found is not None:
-        differences = found.differences(expected)
-        wrong = "\n".join(f"  {line}" for line in differences)
+    """Ask all; count the product's answer, and tell what is wrong with it, or nothing."""
+    wrong, found = _wrong(one.object)
     count = _counted(found or verdicts.Verdict(refusal="failed"))
     count.disagreements = int(bool(wrong))
     return count, wrong and f"case {one.name} ({one.kind}): product ≠ oracle\n{wrong}"
 
 
-def _asked(each: ExportObject) -> tuple[verdicts.Verdict | None, str]:
+def _wrong(each: ExportObject) -> tuple[str, verdicts.Verdict | None]:
+    """What is wrong with the product's answer, whichever way it judges, and that answer."""
+    expected = verdicts.of_the_oracle(each, zone=ZONE)
+    lines, found = [], None
+    for way, by_columns in _WAYS.items():
+        found, failure = _asked(each, by_columns=by_columns)
+        told = found.differences(expected) if found is not None else [failure]
+        lines += [f"  {way}: {line}" for line in told]
+    return "\n".join(lines), found
+
+
+def _asked(each: ExportObject, *, by_columns: bool) -> tuple[verdicts.Verdict | None, str]:
     try:
         with a_limit(SECONDS_A_FILE):
-            return verdicts.of_the_product(each, zone=_ZONE), ""
+            return verdicts.of_the_product(each, zone=_ZONE, by_columns=by_columns), ""
     except TookTooLong:
-        return None, f"  no answer within {SECONDS_A_FILE:.0f} seconds"
+        return None, f"no answer within {SECONDS_A_FILE:.0f} seconds"
     except Exception:  # pylint: disable=broad-exception-caught
         # Whatever it is: that a damaged file can raise it is what was looked for.
         return None, traceback.format_exc(limit=-4)
@@ -172,7 +180,4 @@ def excerpt(one: Case) -> str:
 
 def _differs(one: Case, content: bytes) -> bool:
     each = ExportObject(**{**vars(one.object), "content": content})
-    found, wrong = _asked(each)
-    if found is None:
-        return bool(wrong)
-    return bool(found.differences(verdicts.of_the_oracle(each, zone=ZONE)))
+    return bool(_wrong(each)[0])

@@ -110,5 +110,7 @@ def _step_of_statement(text: str) -> str:
     for kind in re.findall(r"ingestion_(\w+)", text):
         if kind in _RECORDS:
             return f"merging {_RECORDS[kind]}"
+    if "stage_" in text:
+        return "working out on the stage what is new"
     words = text.split()
     return f"other: {words[0].upper()}" if words else "other"

@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ingestion.csvrows import BadRow, open_rows
+from ingestion.columnwise import ColumnwiseJudge
+from ingestion.csvrows import BadRow, Row, open_rows
 from ingestion.errors import FileRefused
 from ingestion.judging import Judge, Rejection, Release
 from ingestion.judging import Statement as Stated
@@ -24,7 +26,9 @@ from tests.oracle.hospital import FileReading
 from tests.oracle.judging import Release as OracleRelease
 from tests.oracle.judging import Statement
 from tests.oracle.values import Measured, is_several_units
+from tests.torture.blocks import rows_of
 
+_BLOCK_ROWS = 500  # fewer than the product's: more seams
 _FUTURE_TOLERANCE = timedelta(minutes=10)
 _REFUSALS = {
     "no_header": "no_header",
@@ -52,6 +56,12 @@ class Verdict:
         default_factory=dict
     )
 
+    def state(self, line: int, statements: Iterable[Stated]) -> None:
+        """Note what a line states, once."""
+        if line in self.stated:
+            raise AssertionError(f"line {line} counts twice")
+        self.stated[line] = [_stated(statement) for statement in statements]
+
     def differences(self, other: Verdict) -> list[str]:
         """Name what differs, with both sides, the first few of each."""
         if (self.refusal, self.layout) != (other.refusal, other.layout):
@@ -66,8 +76,11 @@ class Verdict:
         return found[:6]
 
 
-def of_the_product(each: ExportObject, *, zone: ZoneInfo) -> Verdict:
-    """Ask the product. Whatever is raised beside a refusal is a fault of the product."""
+def of_the_product(each: ExportObject, *, zone: ZoneInfo, by_columns: bool) -> Verdict:
+    """Ask the product, which judges the rows of a file one by one or, where it can, by columns.
+
+    Whatever is raised beside a refusal is a fault of the product.
+    """
     source_time = source_time_in(each.key) or each.last_modified
     try:
         reading = open_rows(io.BytesIO(each.content))
@@ -79,20 +92,41 @@ def of_the_product(each: ExportObject, *, zone: ZoneInfo) -> Verdict:
         verdict.refusal = _REFUSALS["from_the_future"]
         return verdict
     judge = Judge(mapping, source_time=source_time, zone=zone)
-    for row in reading.rows:
-        verdict.rows += 1
-        if isinstance(row, BadRow):
-            verdict.rejected.append((row.line, row.reason.value))
-            continue
-        judged = judge.judge(row.fields)
-        if isinstance(judged, Rejection):
-            verdict.rejected.append((row.line, judged.reason.value))
-            continue
-        assert row.line not in verdict.stated, "a line counts once"
-        verdict.stated[row.line] = [_stated(statement) for statement in judged.statements]
-        verdict.flaws += [(row.line, one.column.lower(), one.reason.value) for one in judged.flaws]
+    quick = ColumnwiseJudge(judge, mapping) if by_columns else None
+    while rows := list(islice(reading.rows, _BLOCK_ROWS)):
+        verdict.rows += len(rows)
+        left = _told_by_columns(verdict, quick, rows) if quick else rows
+        for row in left:
+            _add_one(verdict, judge, row)
+    verdict.rejected.sort()
     verdict.flaws.sort()
     return verdict
+
+
+def _told_by_columns(
+    verdict: Verdict, quick: ColumnwiseJudge, rows: list[Row | BadRow]
+) -> list[Row | BadRow]:
+    """Take what the quick way tells; returns what it leaves to be judged one by one."""
+    whole = [row for row in rows if isinstance(row, Row)]
+    bad: list[Row | BadRow] = [row for row in rows if isinstance(row, BadRow)]
+    if not whole:
+        return bad
+    block = quick.take(whole)
+    for line, statements in rows_of(block):
+        verdict.state(line, statements)
+    return [*bad, *block.left]
+
+
+def _add_one(verdict: Verdict, judge: Judge, row: Row | BadRow) -> None:
+    if isinstance(row, BadRow):
+        verdict.rejected.append((row.line, row.reason.value))
+        return
+    judged = judge.judge(row.fields)
+    if isinstance(judged, Rejection):
+        verdict.rejected.append((row.line, judged.reason.value))
+        return
+    verdict.state(row.line, judged.statements)
+    verdict.flaws += [(row.line, one.column.lower(), one.reason.value) for one in judged.flaws]
 
 
 def of_the_oracle(each: ExportObject, *, zone: str) -> Verdict:
