@@ -8,10 +8,10 @@ what comes late to a record that was always stated in the same columns. The rest
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.utils import timezone
 
 from ingestion.choices import RecordKind, RowOutcome, WaitReason
 from ingestion.merging import Version
@@ -70,10 +70,10 @@ class Applied:
 class Applying:
     """Applies one staged file, inside a transaction."""
 
-    def __init__(self, feed_file: FeedFile, stage: Stage, *, now: datetime) -> None:
+    def __init__(self, feed_file: FeedFile, stage: Stage) -> None:
         self._file = feed_file
         self._stage = stage
-        self._now = now
+        self._now = timezone.now()
         self._found = 0  # records that found their parent
         self._is_plain = False  # each row of the file began one record, and nothing else
         self._given: dict[str, Any] = {
@@ -81,11 +81,13 @@ class Applying:
             "reading": feed_file.reading,
             "source_time": feed_file.source_time,
             "micros": Version.of(feed_file.source_time, feed_file.pk, 0).source_time,
-            "now": now,
         }
 
     def apply(self, *, alone: bool) -> Applied:
-        """Apply everything, and say what each line did. `alone`: nobody else writes meanwhile."""
+        """Apply everything, and say what each line did. `alone`: nobody else writes meanwhile.
+
+        Sets the file's `finished_at`, which is when all of it became known here.
+        """
         stage = self._stage
         bring_stage(stage)
         take_turn(
@@ -93,6 +95,8 @@ class Applying:
             has_subjects=stage.subjects.count > 0,
             alone=alone or stage.rows > WHOLE_RECORD_ROWS,
         )
+        # Only now: while it waited for its turn, nothing of it was known.
+        self._now = self._file.finished_at = self._given["now"] = timezone.now()
         self._make_departments()
         for table in stage.tables:
             self._take(table)

@@ -131,11 +131,10 @@ class Load:
 
         Returns the patients touched, or None where they are too many to name. Raises TurnTaken.
         """
-        assert feed_file.finished_at is not None
         feed_file.feed, _ = Feed.objects.get_or_create(
             source=self._feed.source, layout=self._feed.layout
         )
-        applied = Applying(feed_file, self.stage, now=feed_file.finished_at).apply(alone=alone)
+        applied = Applying(feed_file, self.stage).apply(alone=alone)
         self._lines = applied.lines
         for outcome, lines in applied.lines.items():
             setattr(feed_file, outcome.value, len(lines))

@@ -207,7 +207,6 @@ def _apply(
     current.content = content
     current.is_comeback = has_come_back(current)
     current.reading = _next_number(current)
-    current.finished_at = timezone.now()
     patients = load.apply(current, alone=alone)
     current.status = FileStatus.INGESTED
     current.refusal = current.reason = ""
