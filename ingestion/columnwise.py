@@ -94,9 +94,7 @@ class ColumnwiseJudge:
         self._reader = judge.reader
         self._cells = _CellTellers(judge.reader)
         self._records = [_RecordTeller(plan, judge.reader, self._cells) for plan in judge.plans]
-        stated = {
-            name for plan in judge.plans for each in plan.attributes for name in each.columns
-        }
+        stated = {name for plan in judge.plans for each in plan.attributes for name in each.columns}
         # A time that states nothing (a release's, where its date is not in the header) may be bad.
         self._idle = [
             place
