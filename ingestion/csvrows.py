@@ -277,7 +277,14 @@ def _header_fields(line: str, delimiter: str) -> list[str]:
     except _QuoteFault:
         detail = "The header row has a quote that is not closed on its line as it must be."
         raise FileRefused(RefusalReason.NO_HEADER, detail) from None
-    return [field.strip().strip("\ufeff").strip() for field in fields]
+    return [bare_name(field) for field in fields]
+
+
+def bare_name(name: str) -> str:
+    """A column's name without the blanks and byte order marks around it, however they are mixed."""
+    while name != (bare := name.strip().strip("\ufeff")):
+        name = bare
+    return name
 
 
 def _is_blank(line: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from ingestion.choices import RecordKind, RefusalReason
+from ingestion.csvrows import bare_name
 from ingestion.errors import FileRefused
 
 
@@ -358,11 +359,7 @@ def recognise(header: Sequence[str], *, layouts: Sequence[Layout] = LAYOUTS) -> 
 
 def _compared(name: str) -> str:
     """A name without regard to case, surrounding blanks or a byte order mark."""
-    return _bare(name).lower()
-
-
-def _bare(name: str) -> str:
-    return name.strip().strip("\ufeff").strip()
+    return bare_name(name).lower()
 
 
 def _lacking(names: frozenset[str], layout: Layout) -> list[str]:
@@ -415,7 +412,9 @@ def _mapped(header: Sequence[str], names: list[str], layout: Layout) -> Mapping:
     column_of = layout.column_of
     columns = {column_of[name]: place for place, name in enumerate(names) if name in column_of}
     unknown = tuple(
-        (_bare(header[place]), place) for place, name in enumerate(names) if name not in column_of
+        (bare_name(header[place]), place)
+        for place, name in enumerate(names)
+        if name not in column_of
     )
     missing = tuple(column.name for column in layout.optional if column.name not in columns)
     return Mapping(layout, columns, unknown, missing)

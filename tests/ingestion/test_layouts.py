@@ -116,7 +116,7 @@ def test_each_required_column_is_required(layout: Layout) -> None:
 def test_order_case_blanks_and_marks_do_not_matter(layout: Layout, chance: Random) -> None:
     names = f"{REQUIRED[layout.name]} {OPTIONAL[layout.name]}".split()
     chance.shuffle(names)
-    header = [f" \ufeff {name.upper()}\t" for name in names]
+    header = [f" \ufeff  \ufeff {name.upper()}\t\ufeff" for name in names]
     mapping = recognise(header)
     assert mapping.layout is layout
     assert mapping.columns == {name: place for place, name in enumerate(names)}

@@ -23,6 +23,7 @@ Files and names
  3. A header must stand on one physical line, be decodable, without NUL and under 1 MiB; else the
     file has no header. An empty column name is a name like any other: two of them are a column
     named twice, one is an unknown column.
+    Blanks and BOMs around a name are no part of it, in whatever mixture.
  4. A BOM says more than a declared encoding. A declared encoding counts for the feed that declared
     it: a file that read so belongs to that feed's layout is read so.
  5. Two notices of one (bucket, key, version) are one file; of an object without a stamp only with

@@ -56,8 +56,15 @@ def read_sheet(content: bytes, *, encoding: str | None = None) -> Sheet:
     read = _fields_from([names], 0, delimiter, width=-1)
     if read is None:
         raise NoHeader
-    columns = [field.strip().strip("\ufeff").strip().lower() for field in read[0]]
+    columns = [_without_surroundings(field).lower() for field in read[0]]
     return Sheet(columns, _rows(lines[header + 1 :], delimiter, len(columns)))
+
+
+def _without_surroundings(name: str) -> str:
+    """Take blanks and byte order marks off both ends until there are none."""
+    while name.strip() != name or name.strip("\ufeff") != name:
+        name = name.strip().strip("\ufeff")
+    return name
 
 
 def _physical_lines(content: bytes, declared: str | None) -> list[Line]:

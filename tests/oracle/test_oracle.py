@@ -77,6 +77,7 @@ def test_the_first_valid_stamp_in_the_name_is_the_source_time(
     ("header", "layout", "refusal"),
     [
         (" PATIENT_ID ,First_Name,last_name,date_of_birth", "pms.patients", None),
+        (" \ufeff  \ufeff " + PATIENTS + "\ufeff ", "pms.patients", None),
         (PATIENTS + ",shoe_size", "pms.patients", None),
         (PATIENTS + ",test_id", "pms.patients", None),
         (PATIENTS + ",admission_id", None, "column_of_another_layout"),
