@@ -153,6 +153,9 @@ class FeedFile(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     size = models.BigIntegerField()
     attempts = models.PositiveSmallIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Attempts that ended in an error nobody foresaw."
+    )
     rows = models.PositiveIntegerField(default=0)
     created = models.PositiveIntegerField(default=0)
     updated = models.PositiveIntegerField(default=0)

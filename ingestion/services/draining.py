@@ -27,7 +27,11 @@ from ingestion.storage import Inbox, Places, StorageUnreachable
 
 log = logging.getLogger(__name__)
 
-MAX_TRIES = 3
+MAX_FAILURES = 3
+# A worker that dies leaves no word why. It may be the file; as well may somebody have pulled the
+# plug, or the database have gone before it could be said that the file was not to blame. So many
+# times in a row that is no chance.
+MAX_DEATHS = 10
 # A file above this size takes the lane of large files, in which one is read at a time.
 LARGE_BYTES = 4 << 20
 # Whom files touched is told at least this often, also while more keep coming.
@@ -109,18 +113,18 @@ def _claim(feed_file: FeedFile) -> Iterator[bool]:
 
 
 def _ingest_received(places: Places | Inbox, feed_file: FeedFile) -> set[uuid.UUID] | None:
-    if feed_file.attempts >= MAX_TRIES:
+    if feed_file.attempts - feed_file.failures >= MAX_DEATHS:
         # Counted before each try: a file that takes the worker down with it has no other trace.
-        _refuse_received(feed_file, _given_up("the worker died"))
+        _refuse_received(feed_file, _given_up(MAX_DEATHS, "the worker died"))
         return set()
-    _count_try(feed_file, 1)
+    _count(feed_file, attempts=1)
     try:
         stored = places.object_on_record(feed_file)
         receipt = ingest(stored, found_by=FoundBy(feed_file.found_by))
     except (TimeZoneNotSet, StorageUnreachable, OperationalError, InterfaceError):
         # No fault of the file: however long it lasts, the file must not be refused for it.
         with suppress(DatabaseError, InterfaceError):
-            _count_try(feed_file, -1)
+            _count(feed_file, attempts=-1)
         raise
     except OSError as error:
         _refuse_received(feed_file, unreadable(error))
@@ -130,8 +134,9 @@ def _ingest_received(places: Places | Inbox, feed_file: FeedFile) -> set[uuid.UU
         log.exception(
             "ingestion failed", extra={"file": feed_file.pk, "error": type(error).__name__}
         )
-        if feed_file.attempts + 1 >= MAX_TRIES:
-            _refuse_received(feed_file, _given_up(type(error).__name__))
+        _count(feed_file, failures=1)
+        if feed_file.failures + 1 >= MAX_FAILURES:
+            _refuse_received(feed_file, _given_up(MAX_FAILURES, type(error).__name__))
         return set()
     if receipt.file.pk != feed_file.pk:
         _refuse_received(
@@ -141,8 +146,10 @@ def _ingest_received(places: Places | Inbox, feed_file: FeedFile) -> set[uuid.UU
     return receipt.patients
 
 
-def _count_try(feed_file: FeedFile, count: int) -> None:
-    FeedFile.objects.filter(pk=feed_file.pk).update(attempts=F("attempts") + count)
+def _count(feed_file: FeedFile, *, attempts: int = 0, failures: int = 0) -> None:
+    FeedFile.objects.filter(pk=feed_file.pk).update(
+        attempts=F("attempts") + attempts, failures=F("failures") + failures
+    )
 
 
 def _refuse_received(feed_file: FeedFile, refusal: FileRefused) -> None:
@@ -150,8 +157,8 @@ def _refuse_received(feed_file: FeedFile, refusal: FileRefused) -> None:
         refuse(feed_file, refusal, now=timezone.now())
 
 
-def _given_up(cause: str) -> FileRefused:
+def _given_up(times: int, cause: str) -> FileRefused:
     return FileRefused(
         RefusalReason.UNREADABLE,
-        f"Reading it failed {MAX_TRIES} times ({cause}); please report this.",
+        f"Reading it failed {times} times ({cause}); please report this.",
     )

@@ -87,6 +87,7 @@ def _take_up_again(feed_file: FeedFile, stored: StoredObject) -> bool:
             refusal="",
             reason="",
             attempts=0,
+            failures=0,
             finished_at=None,
             dismissed_at=None,
             dismissed_by="",
