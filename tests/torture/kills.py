@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import psycopg2
 
@@ -50,6 +51,7 @@ class Strike:
     victim: str
     step: str
     is_in_transaction: bool
+    files: tuple[int, ...] = ()  # whose readers it brought down
 
 
 @dataclass
@@ -191,11 +193,16 @@ class _Whip:
         outcome, folder = self.outcome, self._scratch.folder
         outcome.files = len(self._keys)
         outcome.most_attempts = self._count("SELECT max(attempts) FROM ingestion_feedfile")
-        outcome.refused_as_poison = self._count(
-            "SELECT count(*) FROM ingestion_feedfile WHERE refusal = 'unreadable'"
+        poison = self._ask(
+            "SELECT id, size, attempts, reason FROM ingestion_feedfile WHERE refusal = 'unreadable'"
         )
-        if outcome.refused_as_poison:
-            outcome.wrongs.append("a healthy file was refused as poison, and its rows are missing")
+        outcome.refused_as_poison = len(poison)
+        for file, size, attempts, reason in poison:
+            blows = [f"{one.victim}, {one.step}" for one in outcome.strikes if file in one.files]
+            outcome.wrongs.append(
+                f"a healthy file of {size:,} bytes, begun {attempts} times, was refused: {reason}"
+                f" It was hit: {blows}"
+            )
         in_a_child(lambda: write_down(DISTURBED, folder / DISTURBED))
         self._scratch.new_record(UNDISTURBED)
         self._watch.close()
@@ -235,7 +242,8 @@ class _Whip:
             glance = glances[worker]
             if glance and self._is_allowed(glance, glances.values(), anywhere=anywhere):
                 self._hit(victim, worker, glance, frozen)
-                return Strike(victim, glance.step, glance.is_in_transaction)
+                files = tuple(each.file for each in glances.values() if each and each.file)
+                return Strike(victim, glance.step, glance.is_in_transaction, files)
             _let_go(frozen)
             time.sleep(self._rng.uniform(0.001, 0.02))
             self._supply()
@@ -303,10 +311,13 @@ class _Whip:
                 self.outcome.wrongs.append(f"{found} {what}")
 
     def _count(self, question: str) -> int:
+        ((found,),) = self._ask(question)
+        return int(found or 0)
+
+    def _ask(self, question: str) -> list[tuple[Any, ...]]:
         with self._watch.cursor() as cursor:
             cursor.execute(question)
-            (found,) = cursor.fetchone() or (0,)
-        return int(found)
+            return list(cursor.fetchall())
 
     def _be_in_time(self, remark: str) -> None:
         if time.monotonic() > self._end:

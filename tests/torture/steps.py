@@ -60,6 +60,7 @@ class Glance(NamedTuple):
     backend: int
     is_in_transaction: bool
     step: str
+    file: int | None
     tries: int
 
 
@@ -74,7 +75,7 @@ def look_at(watch: psycopg2.extensions.connection, worker: int) -> Glance | None
     step = step_of(query, is_in_transaction=is_in_transaction, has_claim=file is not None)
     is_counted = is_in_transaction and "attempts" not in query.partition("WHERE")[0]
     tries = 0 if file is None else attempts + (not is_counted)
-    return Glance(backend, is_in_transaction, step, tries)
+    return Glance(backend, is_in_transaction, step, file, tries)
 
 
 def step_of(query: str, *, is_in_transaction: bool, has_claim: bool) -> str:
