@@ -81,7 +81,7 @@ class Scratch:
             "HOSPITAL_DATA_DIR": str(self.folder),
             "HOSPITAL_STAGE": "development",
             "HOSPITAL_TIME_ZONE": ZONE,
-            "HOSPITAL_LOG_LEVEL": "CRITICAL",
+            "HOSPITAL_LOG_LEVEL": "ERROR",
         }
         for name in ("CELERY_BROKER_URL", "CACHE_URL"):
             os.environ.pop(name, None)
