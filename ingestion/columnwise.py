@@ -294,6 +294,9 @@ class _RecordTeller:
         for attribute, columns in self._attributes:
             if attribute.making in (Making.IF_GIVEN, Making.STATUS) and columns[0] not in says:
                 continue
+            # A status alone that says nothing does not state that nobody was released.
+            if attribute.making is Making.RELEASE and says.isdisjoint(columns):
+                continue
             names.append(attribute.name)
             names += [attribute.flag] if attribute.flag else []
             names += ["number", "comparator"] if attribute.making is Making.RESULT else []

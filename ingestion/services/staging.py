@@ -20,7 +20,7 @@ from typing import BinaryIO, cast
 from django.db import connection
 
 from ingestion.choices import RecordKind
-from ingestion.columnwise import NOTHING, Block
+from ingestion.columnwise import NOTHING, Block, Statements
 from ingestion.csvrows import BadRow, Row
 from ingestion.judging import Judged, Rejection, Statement
 from ingestion.merging import EXTRA
@@ -144,7 +144,9 @@ class Stage:
             extra = block.extra if each.keeps_unknown else None
             names = self.unknown if each.keeps_unknown else ()
             keys = {
-                says: str(self.columns.key_of(each.kind, says, [*stated, *names]))
+                says: str(
+                    self.columns.key_of(each.kind, says, [*_staged_names(each, stated), *names])
+                )
                 for says, stated in each.attributes.items()
             }
             self.column_sets[table].update(map(int, keys.values()))
@@ -187,7 +189,7 @@ class Stage:
     def _staged(self, table: Table, line: int, statement: Statement) -> list[object]:
         values = dict(statement.values)
         if statement.kind == RecordKind.LAB_RESULT:
-            _name_parent(statement, values)
+            _name_parent(statement.identity, values)
         extra = {name.lower(): value for name, value in statement.extra.items()}
         attributes = [*values, *(EXTRA + name for name in extra)]
         key = self.columns.key_of(statement.kind, statement.says, attributes)
@@ -197,6 +199,15 @@ class Stage:
             self.departments.add(department)
         shown = json.dumps(extra) if extra else "{}"
         return [line, key, shown, *statement.identity, *table.stated(values)]
+
+
+def _staged_names(told: Statements, stated: Sequence[str]) -> list[str]:
+    """The attributes that rows state, under the names that `_staged` writes them down by."""
+    if told.kind != RecordKind.LAB_RESULT:
+        return list(stated)
+    values: dict[str, object] = dict.fromkeys(stated, "")
+    _name_parent(told.identity, values)
+    return list(values)
 
 
 def _told_name(attribute: str) -> str:
@@ -232,10 +243,10 @@ def _tables_sql() -> str:
     )
 
 
-def _name_parent(statement: Statement, values: dict[str, object]) -> None:
+def _name_parent(identity: Sequence[object], values: dict[str, object]) -> None:
     """A combined row's result has its test as identity, not as an attribute that may change."""
     patient_number = values.pop("patient_id", None)
-    if len(statement.identity) == 2:
+    if len(identity) == 2:
         values.pop("test_id", None)
     elif patient_number is not None:
         values["patient_number"] = patient_number

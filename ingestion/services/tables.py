@@ -26,12 +26,24 @@ from ingestion.models import Admission, ColumnSet, LabResult, LabTest, Patient, 
 Identity = tuple[str, ...]
 
 
+class _Known(dict[int, frozenset[str]]):
+    """What is told of column sets; one that another worker has made meanwhile is looked up."""
+
+    def __init__(self, look_up: Callable[[int], object]) -> None:
+        super().__init__()
+        self._look_up = look_up
+
+    def __missing__(self, key: int) -> frozenset[str]:
+        self._look_up(key)
+        return self[key]
+
+
 class ColumnSets:
     """Column sets by what they hold; made on first sight, then remembered."""
 
     def __init__(self) -> None:
-        self.columns_of: dict[int, frozenset[str]] = {}
-        self.attributes_of: dict[int, frozenset[str]] = {}
+        self.columns_of = _Known(self._look_up)
+        self.attributes_of = _Known(self._look_up)
         self._keys: dict[tuple[RecordKind, frozenset[str], bool], int] = {}
         for row in ColumnSet.objects.all():
             self._remember(row)
@@ -45,6 +57,9 @@ class ColumnSets:
             row, _ = ColumnSet.objects.get_or_create(digest=digest, defaults={"kind": kind, **held})
             key = self._remember(row)
         return key
+
+    def _look_up(self, key: int) -> None:
+        self._remember(ColumnSet.objects.get(pk=key))
 
     def _remember(self, row: ColumnSet) -> int:
         says, attributes = frozenset(row.columns), frozenset(row.attributes)

@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 
 import pytest
 import time_machine
+from django.db import transaction
 from django.test import override_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingestion.errors import FileRefused
+from ingestion.models import ColumnSet
 from ingestion.services.loading import Load
 from ingestion.services.tables import TABLES
 from tests.exports import quirks, strategies
@@ -80,6 +82,18 @@ def test_exports_of_any_hospital_are_told_alike_both_ways(data: st.DataObject) -
     layouts = strategies.SPLIT + strategies.COMBINED
     objects = data.draw(strategies.exports(layouts=layouts, sources=("local",)))
     assert_both_ways_are_one(objects, strategies.ZONE)
+
+
+def column_sets(content: bytes, *, few_rows: int) -> dict[tuple[str, ...], list[str]]:
+    """Which attributes each set of columns that a file brings is said to state."""
+    with transaction.atomic():
+        Load(io.BytesIO(content), source="lab", source_time=AT, few_rows=few_rows).stage.close()
+        found = {
+            (each.kind, *sorted(each.columns)): sorted(each.attributes)
+            for each in ColumnSet.objects.exclude(attributes=[])
+        }
+        transaction.set_rollback(True)
+    return found
 
 
 # What a cell may hold, for every sort of column, plain and odd.
@@ -149,3 +163,38 @@ def test_odd_cells_among_plain_ones_are_told_alike_both_ways(header: str, zone: 
         quick = told(content.encode(), few_rows=ALWAYS)
         assert quick == told(content.encode(), few_rows=NEVER)
         assert len(quick["judged"][0]) > 2
+
+
+STATED = {
+    "a status alone that is missing": (
+        "patient_id,first_name,last_name,date_of_birth,admission_id,admission_date,status",
+        "P1,A,B,,C{},2025-03-19 08:00,{}",
+        ("Active", ""),
+    ),
+    "a result's patient": (
+        "result_id,test_id,result_value,performed_date,performed_time,patient_id",
+        "R{},T1,5,3/19/2025,8:00,{}",
+        ("P1", ""),
+    ),
+    "a combined result": (
+        "test_id,patient_id,test_type,test_date,result",
+        "T{},P1,Sodium,2025-03-19 08:00,{}",
+        ("5", ""),
+    ),
+    "a test's status": (
+        "test_id,patient_id,test_name,order_date,order_time,status",
+        "T{},P1,Sodium,3/19/2025,8:00,{}",
+        ("Ordered", ""),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STATED)
+def test_both_ways_say_alike_what_a_set_of_columns_states(case: str) -> None:
+    header, row, values = STATED[case]
+    lines = [header, *(row.format(n, values[n % 2]) for n in range(40))]
+    content = "\n".join([*lines, ""]).encode()
+    with override_settings(HOSPITAL_TIME_ZONE="Europe/Berlin"):
+        slow = column_sets(content, few_rows=NEVER)
+        assert column_sets(content, few_rows=ALWAYS) == slow
+        assert slow
