@@ -5,6 +5,7 @@ Knows how to start and end them. What they do is what production's workers do: `
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -12,9 +13,12 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.oracle import ExportObject, Hospital
+from tests.torture.bases import ZONE
 from tests.torture.scratch import use_record
 
 
@@ -139,7 +143,7 @@ def _lines() -> Iterator[list[Any]]:
 
     for name, found in the_record().items():
         yield from ([name, key, found[key]] for key in sorted(found))
-    yield from ([name, "books", value] for name, value in books().items())
+    yield from (["books", name, value] for name, value in books().items())
     yield ["unbalanced files", "", unbalanced_files()]
     yield ["conflicts", "test ids", sorted(map(str, queries.test_id_conflicts()))]
     yield ["conflicts", "case numbers", sorted(map(str, queries.case_number_conflicts()))]
@@ -153,4 +157,28 @@ def _lines() -> Iterator[list[Any]]:
     flaws = Flaw.objects.order_by("feed_file__key", "line", "column")
     yield from (
         ["flaws", *row] for row in flaws.values_list("feed_file__key", "line", "column", "reason")
+    )
+
+
+def write_down_the_oracle(inbox: Path, keys: Iterable[str], path: Path) -> None:
+    """Write down likewise what the second writing of the feed contract makes of these files."""
+    hospital = Hospital(ZONE).ingest(_export_object(inbox, key) for key in keys)
+    with path.open("w", encoding="utf-8") as file:
+        for name, found in [*hospital.record().items(), ("books", hospital.books())]:
+            file.writelines(
+                f"{json.dumps([name, key, value], default=str)}\n" for key, value in found.items()
+            )
+
+
+def _export_object(inbox: Path, key: str) -> ExportObject:
+    content, now = (inbox / key).read_bytes(), datetime.now(UTC)
+    changed = datetime.fromtimestamp((inbox / key).stat().st_mtime, UTC)
+    return ExportObject(
+        bucket="inbox",
+        key=key,
+        version=hashlib.sha256(content).hexdigest(),
+        source=key.partition("/")[0],
+        content=content,
+        last_modified=changed,
+        received_at=now,
     )

@@ -22,7 +22,13 @@ from typing import Any
 
 import psycopg2
 
-from tests.torture.crew import Crew, in_a_child, register_all, write_down
+from tests.torture.crew import (
+    Crew,
+    in_a_child,
+    register_all,
+    write_down,
+    write_down_the_oracle,
+)
 from tests.torture.scratch import Scratch
 from tests.torture.steps import Glance, look_at
 from tests.torture.supplies import write_file
@@ -62,6 +68,7 @@ class Torment:
     strikes: list[Strike] = field(default_factory=list)
     files: int = 0
     lines: int = 0
+    told_lines: int = 0
     most_attempts: int = 0
     refused_as_poison: int = 0
     wrongs: list[str] = field(default_factory=list)
@@ -85,6 +92,7 @@ class Torment:
                 "Afterwards the books balance, every file is ingested or refused, and nothing is",
                 "locked. Record, waiting rows, conflicts, rejected rows and flaws, written down in",
                 f"{self.lines:,} lines, are those of an undisturbed run.",
+                f"Its record and books, {self.told_lines:,} lines, are those of the oracle.",
             ]
         else:
             lines += ["NOT as in an undisturbed run:", *self.wrongs[:_SHOWN]]
@@ -211,8 +219,12 @@ class _Whip:
         in_a_child(lambda: register_all(UNDISTURBED, self._keys))
         self.finish(UNDISTURBED)
         in_a_child(lambda: write_down(UNDISTURBED, folder / UNDISTURBED))
+        oracle = folder / "oracle"
+        in_a_child(lambda: write_down_the_oracle(self._inbox, self._keys, oracle))
         outcome.lines, unlike = _compared(folder / DISTURBED, folder / UNDISTURBED)
-        outcome.wrongs += unlike
+        outcome.wrongs += [f"{one}\n  in peace: {two}" for one, two in unlike]
+        outcome.told_lines, unlike = _compared(folder / UNDISTURBED, oracle, only_what_both=True)
+        outcome.wrongs += [f"{one} in peace\n  the oracle: {two}" for one, two in unlike]
 
     def _supply(self) -> None:
         """A new wave of files before the crew runs dry."""
@@ -329,14 +341,25 @@ def _let_go(frozen: Iterable[int]) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
-def _compared(disturbed: Path, undisturbed: Path) -> tuple[int, list[str]]:
-    """How many lines the two have, and where they differ."""
-    with disturbed.open(encoding="utf-8") as first, undisturbed.open(encoding="utf-8") as second:
-        left, right = first.read().splitlines(), second.read().splitlines()
-    if left == right:
-        return len(left), []
-    only_left, only_right = set(left) - set(right), set(right) - set(left)
-    pairs = zip_longest(sorted(only_left), sorted(only_right), fillvalue="(nothing)")
-    told = [f"{one[:400]}\n  in peace: {two[:400]}" for one, two in pairs]
+def _compared(
+    one: Path, other: Path, *, only_what_both: bool = False
+) -> tuple[int, list[tuple[str, str]]]:
+    """How many lines the other has, and where the two differ.
+
+    `only_what_both`: what the other does not speak of at all, the first may tell.
+    """
+    first, second = one.read_text("utf-8").splitlines(), other.read_text("utf-8").splitlines()
+    if only_what_both:
+        kinds = {_kind_of(line) for line in second}
+        first = [line for line in first if _kind_of(line) in kinds]
+    if first == second:
+        return len(second), []
+    left, right = set(first) - set(second), set(second) - set(first)
+    unlike = zip_longest(sorted(left), sorted(right), fillvalue="(nothing)")
     # A file that came to another end says more than the thousand records that differ for it.
-    return len(left), sorted(told, key=lambda one: not one.startswith(('["files"', '["books"')))
+    pairs = sorted(unlike, key=lambda pair: not pair[0].startswith(('["files"', '["books"')))
+    return len(second), [(mine[:400], theirs[:400]) for mine, theirs in pairs]
+
+
+def _kind_of(line: str) -> str:
+    return line.partition(",")[0]
