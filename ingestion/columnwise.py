@@ -152,7 +152,7 @@ def _only(record: Statements, kept: list[int]) -> Statements:
         [[column[at] for at in kept] for column in record.identity],
         {name: [column[at] for at in kept] for name, column in record.columns.items()},
         [record.says[at] for at in kept],
-        record.attributes,
+        {says: record.attributes[says] for says in {record.says[at] for at in kept}},
         record.keeps_unknown,
     )
 

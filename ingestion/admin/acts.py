@@ -63,6 +63,10 @@ class WorkedAdmin(ReadOnlyAdmin):
         """Tell who may act: whoever may change the model, though nobody edits it by hand."""
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
+    def offers(self, one: Any, act: str) -> bool:
+        """Tell whether an act is offered on this object's page."""
+        return True
+
     @admin.display(description="number", ordering="pk")
     def number(self, one: Any) -> int:
         """Give the number by which the commands name it."""
@@ -77,7 +81,12 @@ class WorkedAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """Show the object, and the acts that are open to whoever looks."""
         actions: Any = self.get_actions(request)
-        offered = [(name, title) for _, name, title in actions.values()]
+        shown = self.get_object(request, object_id)
+        offered = [
+            (name, title)
+            for _, name, title in actions.values()
+            if shown is not None and self.offers(shown, name)
+        ]
         more = {"offered": offered, "all_of_it": self.all_of_it}
         return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
 

@@ -27,7 +27,7 @@ from ingestion.admin.filters import (
     Source,
     WaitingAge,
 )
-from ingestion.choices import Settlement
+from ingestion.choices import FileStatus, Settlement
 from ingestion.errors import NotCarriedOut
 from ingestion.models import Drift, FeedFile, Flaw, RejectedRow, WaitingRow
 from ingestion.models.feeds import LEDGER_COLUMNS
@@ -37,6 +37,7 @@ from ingestion.services.quarantine import (
     dismiss_row,
     fate_of,
     ledger_of,
+    left_standing,
     replay_files,
 )
 from ops.readonly import ReadOnlyAdmin
@@ -80,8 +81,10 @@ def _replay(
 
 def _told(one: Replayed, *fates: str) -> tuple[bool, str]:
     before = ledger_of(one.before) if one.before else "not read"
-    told = f"File {one.file.pk}. Before: {before}; now: {ledger_of(one.after)}"
-    return one.is_ingested, " ".join([told, *fates])
+    told = f"File {one.file.pk}. Before: {before}; now: {ledger_of(one.after)}".rstrip(".") + "."
+    left = left_standing(one)
+    is_well = one.is_ingested and not left and not any("rejected again" in fate for fate in fates)
+    return is_well, " ".join(filter(None, [told, *fates, left]))
 
 
 def _replay_files(files: Sequence[FeedFile], **asked: Any) -> list[tuple[bool, str]]:
@@ -180,6 +183,11 @@ class FeedFileAdmin(WorkedAdmin):
     ordering = ("-pk",)
     readonly_fields = ("number", "readings_so_far")
     actions = ("replay", "dismiss")
+
+    def offers(self, file: FeedFile, act: str) -> bool:
+        """Only what was refused, and not dismissed yet, can be dismissed."""
+        can_be_dismissed = file.status == FileStatus.REFUSED and file.dismissed_at is None
+        return act != "dismiss" or can_be_dismissed
 
     @admin.display(ordering="feed__layout")
     def layout(self, file: FeedFile) -> str:

@@ -65,6 +65,8 @@ _SUBJECTS = f"""
         hashtext(identity[cardinality(identity)]) & {{last}} FROM stage_subject
     UNION SELECT 2, hashtext(identity[1]) & {{last}} FROM stage_subject
     WHERE kind IN ('{RecordKind.LAB_TEST}', '{RecordKind.LAB_RESULT}')
+    UNION SELECT 2, hashtext(r.test_id) & {{last}} FROM stage_subject s JOIN ingestion_labresult r
+        ON s.kind = '{RecordKind.LAB_RESULT}' AND r.result_id = s.identity[1]
 """
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from ingestion.choices import FileStatus, RefusalReason, RejectReason, RowOutcome, Settlement
@@ -23,6 +23,7 @@ from ingestion.services.changes import note_change
 from ingestion.services.receiving import Replay, ingest, join_patients, refuse, unreadable
 from ingestion.services.registering import UNREAD, digest_of
 from ingestion.services.rereading import FILE
+from ingestion.services.tables import TABLES
 from ingestion.signals import records_changed
 from ingestion.storage import (
     LOCAL,
@@ -236,6 +237,33 @@ def fate_of(replayed: Replayed, line: int) -> str:
         if line in (getattr(reading, f"lines_{outcome}") or ()):
             return f"Line {line}: {outcome.label.lower()}."
     return f"No row begins on line {line} any more."
+
+
+def left_standing(replayed: Replayed) -> str:
+    """Warn of records that are still what an earlier reading made of rows that are rejected now.
+
+    Rows never delete records: what the earlier reading misread, a date perhaps, goes on counting
+    until the source says better. Empty where there is none.
+    """
+    left = 0
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            identity = ", ".join(f"t.{name}" for name in table.identity)
+            cursor.execute(
+                f"SELECT count(*) FROM ingestion_rejectedrow r JOIN ingestion_rejectedsubject s"
+                f" ON s.rejected_row_id = r.id JOIN {table.name} t"
+                f" ON s.identity = ARRAY[{identity}]::text[] AND {table.condition}"
+                " WHERE r.feed_file_id = %s AND r.reading = %s AND s.kind = %s"
+                " AND (t.said_in_id, t.said_line) = (r.feed_file_id, r.line)",
+                [replayed.file.pk, replayed.after.number, str(table.kind)],
+            )
+            left += cursor.fetchone()[0]
+    if not left:
+        return ""
+    return (
+        f"Still on record as an earlier reading had it: {left} of what is rejected now. It counts"
+        " until the source tells it again; look at these records."
+    )
 
 
 def ledger_of(reading: Reading) -> str:

@@ -299,7 +299,10 @@ def refuse(
         note_refused_replay(
             reading, by=replay.asked_by, why=replay.why, source_time=replay.given_source_time
         )
-    if not is_ingested:
+    # That it could not be read again does not mend why it was refused: the list of what waits for
+    # that to be mended must not lose it.
+    is_no_news = replay is not None and not refusal.is_permanent and current.refusal
+    if not is_ingested and not is_no_news:
         current.status = FileStatus.REFUSED
         current.refusal = refusal.reason
         current.reason = refusal.detail

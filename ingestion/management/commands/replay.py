@@ -22,6 +22,7 @@ from ingestion.services.quarantine import (
     fate_of,
     files_to_replay,
     ledger_of,
+    left_standing,
     replay_files,
 )
 from ingestion.storage import LOCAL
@@ -97,6 +98,8 @@ class Command(MannerlyCommand):
             before = ledger_of(one.before) if one.before else "not read"
             self.stdout.write(f"  before  {before}")
             self.stdout.write(f"  now     {ledger_of(one.after)}")
+            if left := left_standing(one):
+                self.stdout.write(self.style.WARNING(f"  {left}"))
             if line is not None:
                 self.stdout.write(f"  {fate_of(one, line)}")
         for feed_file in left_out:

@@ -1,0 +1,69 @@
+"""What a row comes to does not hang on how many others stand in its file."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+
+from ingestion.models import Admission, FeedFile, LabResult
+from tests.deliveries import NOON, deliver, deliver_lines, lab_result, lab_test, patient
+
+RESULT = "result_id test_id result_value performed_date performed_time patient_id"
+COMBINED = "patient_id,first_name,last_name,date_of_birth,admission_id,admission_date,ward,status"
+
+
+@pytest.mark.parametrize("fillers", [0, 30])
+def test_a_result_whose_patient_is_corrected_goes_to_that_patient(
+    at_noon: time_machine.Traveller, fillers: int
+) -> None:
+    deliver(patient("P1"), patient("P2"))
+    deliver(
+        lab_test("T1", "P1", "Potassium", hours=9),
+        lab_test("T1", "P2", "Potassium", hours=9),
+        source="lis",
+    )
+    others = [lab_result(f"X{n}", f"X{n}", "5", hours=8, patient_id="P1") for n in range(fillers)]
+    told = lab_result("R1", "T1", "5", hours=8, patient_id="P1")
+    deliver(told, *others, at=NOON - timedelta(hours=1), source="lis", columns=RESULT)
+
+    key = deliver(told | {"patient_id": "P2"}, source="lis", columns=RESULT)
+
+    result = LabResult.objects.get(result_id="R1")
+    assert result.lab_test is not None
+    assert result.lab_test.patient_number == "P2"
+    assert FeedFile.objects.get(key=key).updated == 1
+
+
+def stay(number: str, status: str) -> str:
+    return f"{number},Anna,One,1950-01-01,C{number},2025-03-10 08:00,South,{status}"
+
+
+@pytest.mark.parametrize("fillers", [0, 30])
+def test_a_status_that_says_nothing_takes_no_discharge_back(
+    at_noon: time_machine.Traveller, fillers: int
+) -> None:
+    others = [stay(f"F{n}", "Active") for n in range(fillers)]
+    deliver_lines(COMBINED, stay("Z", "Discharged"), *others, at=NOON - timedelta(hours=2))
+
+    key = deliver_lines(COMBINED, stay("Z", ""), *others, at=NOON - timedelta(hours=1))
+
+    assert Admission.objects.get(case_number="CZ").released_at == NOON - timedelta(hours=2)
+    assert FeedFile.objects.get(key=key).updated == 0
+
+
+@pytest.mark.parametrize("fillers", [0, 30])
+def test_a_header_without_a_status_takes_no_discharge_back(
+    at_noon: time_machine.Traveller, fillers: int
+) -> None:
+    others = [stay(f"F{n}", "") for n in range(fillers)]
+    deliver_lines(COMBINED, stay("V", "Discharged"), *others, at=NOON - timedelta(hours=2))
+
+    deliver_lines(
+        COMBINED.removesuffix(",status"),
+        stay("V", "").removesuffix(","),
+        at=NOON - timedelta(hours=1),
+    )
+
+    assert Admission.objects.get(case_number="CV").released_at == NOON - timedelta(hours=2)
