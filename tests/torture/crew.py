@@ -130,7 +130,7 @@ def write_down(record: str, path: Path) -> None:
     """
     use_record(record)
     with path.open("w", encoding="utf-8") as file:
-        file.writelines(f"{json.dumps(line, default=str)}\n" for line in _lines())
+        file.writelines(f"{json.dumps(line, default=str, sort_keys=True)}\n" for line in _lines())
 
 
 def _lines() -> Iterator[list[Any]]:
@@ -166,7 +166,8 @@ def write_down_the_oracle(inbox: Path, keys: Iterable[str], path: Path) -> None:
     with path.open("w", encoding="utf-8") as file:
         for name, found in [*hospital.record().items(), ("books", hospital.books())]:
             file.writelines(
-                f"{json.dumps([name, key, value], default=str)}\n" for key, value in found.items()
+                f"{json.dumps([name, key, value], default=str, sort_keys=True)}\n"
+                for key, value in found.items()
             )
 
 
