@@ -121,8 +121,9 @@ def _ingest_received(places: Places | Inbox, feed_file: FeedFile) -> set[uuid.UU
     try:
         stored = places.object_on_record(feed_file)
         receipt = ingest(stored, found_by=FoundBy(feed_file.found_by))
-    except (TimeZoneNotSet, StorageUnreachable, OperationalError, InterfaceError):
-        # No fault of the file: however long it lasts, the file must not be refused for it.
+    except (TimeZoneNotSet, StorageUnreachable, OperationalError, InterfaceError, SystemError):
+        # No fault of the file: however long it lasts, the file must not be refused for it. (The
+        # driver says SystemError where the server dies while rows are copied to it.)
         with suppress(DatabaseError, InterfaceError):
             _count(feed_file, attempts=-1)
         raise

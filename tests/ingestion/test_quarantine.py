@@ -31,6 +31,7 @@ from ingestion.services.quarantine import (
     dismiss_row,
     fate_of,
     files_to_replay,
+    left_standing,
     replay_files,
 )
 from ingestion.services.receiving import ingest_all
@@ -110,6 +111,21 @@ def test_a_corrected_order_of_day_and_month_takes_in_what_was_rejected(inbox: Pa
     ]
     assert settlements() == [(1, 2, "replayed")]
     assert doubts() == []
+
+
+def test_what_a_replay_rejects_and_leaves_on_record_is_told(inbox: Path) -> None:
+    put(inbox, PEOPLE + "P1,Emma,Brown,\n")
+    rows = "T1,P1,Sodium,3/19/2025,08:00\nT2,P1,Sodium,3/2/2025,08:00\n"
+    file = put(inbox, TESTS + rows, key="lis/20250320T110500Z.csv")
+    Feed.objects.filter(layout="lis.lab_tests").update(is_day_first=True)
+
+    replayed = replay(file)
+
+    assert ledger(replayed.after) == (2, 0, 1, 0, 0, 0, 1)
+    assert left_standing(replayed).startswith("Still on record as an earlier reading had it: 1 of")
+
+    Feed.objects.filter(layout="lis.lab_tests").update(is_day_first=False)
+    assert left_standing(replay(file)) == ""
 
 
 def test_a_declared_encoding_takes_in_what_was_refused(inbox: Path) -> None:
@@ -211,6 +227,12 @@ def test_a_file_that_is_gone_is_refused_again_and_that_is_on_record(inbox: Path)
         "vanished",
     ]
     assert FeedFile.objects.count() == 1
+    # It must still be found by why it was refused, once that is mended.
+    file.refresh_from_db()
+    assert file.refusal == "unknown_layout"
+    assert [one.pk for one in files_to_replay(is_refused=True, reason="unknown_layout")] == [
+        file.pk
+    ]
 
 
 def test_an_object_with_other_content_by_now_is_not_taken_for_the_file(inbox: Path) -> None:
