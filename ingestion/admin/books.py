@@ -184,9 +184,9 @@ class FeedFileAdmin(WorkedAdmin):
     readonly_fields = ("number", "readings_so_far")
     actions = ("replay", "dismiss")
 
-    def offers(self, file: FeedFile, act: str) -> bool:
+    def offers(self, one: FeedFile, act: str) -> bool:
         """Only what was refused, and not dismissed yet, can be dismissed."""
-        can_be_dismissed = file.status == FileStatus.REFUSED and file.dismissed_at is None
+        can_be_dismissed = one.status == FileStatus.REFUSED and one.dismissed_at is None
         return act != "dismiss" or can_be_dismissed
 
     @admin.display(ordering="feed__layout")
