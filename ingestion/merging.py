@@ -48,6 +48,10 @@ class Timeline:
         self._rank_of = rank_of
         self._ranks: dict[int, tuple[object, ...]] = {}
 
+    def know(self, file: int, rank: tuple[object, ...]) -> None:
+        """Tell a file's rank that is at hand, so that nobody is asked for it."""
+        self._ranks[file] = rank
+
     def is_later(self, one: Version, other: Version) -> bool:
         """Tell whether `one` supersedes `other`."""
         if one.source_time != other.source_time:

@@ -61,10 +61,14 @@ _LINES = """
 
 @dataclass(frozen=True)
 class Applied:
-    """What became of a file's lines, by column of the ledger, and how many flaws they had."""
+    """What became of a file's lines, by column of the ledger, and how many flaws they had.
+
+    `is_touched`: the stage may name patients whom it concerns; else nobody is.
+    """
 
     lines: dict[RowOutcome, Lines]
     flaws: int
+    is_touched: bool
 
 
 class Applying:
@@ -74,7 +78,8 @@ class Applying:
         self._file = feed_file
         self._stage = stage
         self._now = timezone.now()
-        self._found = 0  # records that found their parent
+        self._found = 0  # records that found their parent, or lost it
+        self._is_touched = False
         self._is_plain = False  # each row of the file began one record, and nothing else
         self._given: dict[str, Any] = {
             "file": feed_file.pk,
@@ -104,8 +109,9 @@ class Applying:
         if self._found:
             self._mark_applied()
         settle_stage(stage, now=self._now)
-        recompute_quiet_of_stage(is_large=stage.rows > MANY)
-        return Applied(self._lines(), stage.flaws.count)
+        if self._is_touched or self._found:
+            recompute_quiet_of_stage(is_large=stage.rows > MANY)
+        return Applied(self._lines(), stage.flaws.count, self._is_touched or self._found > 0)
 
     def _make_departments(self) -> None:
         if self._stage.departments:
@@ -126,20 +132,32 @@ class Applying:
         if table is not COMBINED_RESULTS:  # whose rows may begin a result, or none
             self._is_plain = begun == self._stage.rows and not waiting
         if has_met:
-            self._meet(table, is_large=staged > MANY)
-            self._write_newer(table)
-            self._keep_late(table)
-            merge_by_hand(table, self._file, self._stage.columns, now=self._now)
-            if table in _RESULTS:
-                self._found += self._attach_met_results(table)
-            if table.parent:
-                self._mark_waiting(table)
-        if table.parent and (waiting or has_met):
+            waiting += self._meet_all(table, is_large=staged > MANY)
+        if table.parent and waiting:
             self._keep_waiting(table)
+        self._is_touched = self._is_touched or begun > 0
         if table is PATIENTS and begun:
             self._found += self._link_children()
         if table is LAB_TESTS:
             self._found += self._attach_results_of_tests()
+
+    def _meet_all(self, table: Table, *, is_large: bool) -> int:
+        """Meet what was there. Returns how many rows wait; may count more, never none for some."""
+        newer, late, by_hand, waiting = self._meet(table)
+        if is_large:
+            self._run("ANALYZE stage_met")
+        if newer:
+            self._write_newer(table)
+        if late:
+            self._keep_late(table)
+        has_changed = by_hand > 0 and merge_by_hand(
+            table, self._file, self._stage.columns, now=self._now
+        )
+        self._is_touched = self._is_touched or newer > 0 or has_changed
+        if table in _RESULTS:
+            self._found += self._attach_met_results(table)
+            waiting += self._mark_waiting(table)
+        return waiting
 
     def _begin(self, table: Table) -> tuple[int, int]:
         """Insert the records that are new. Returns how many rows that were, and how many wait."""
@@ -201,39 +219,54 @@ class Applying:
             "created_line": f"CASE WHEN {begun} THEN s.line END",
         }
 
-    def _meet(self, table: Table, *, is_large: bool) -> None:
-        """Find the records of the rows that began none, and say how each meets its own."""
+    def _meet(self, table: Table) -> tuple[int, int, int, int]:
+        """Find the records of the rows that began none, and say how each meets its own.
+
+        Returns how many are newer, how many late, how many are left to be merged by hand, and how
+        many of all speak of a record that waits.
+        """
         stated = as_stated(table, self._stage.columns, self._stage.column_sets[table])
         same = [f"t.{name} IS NOT DISTINCT FROM {stated[name]}" for name in table.columns]
         same.append("jsonb_strip_nulls(t.extra || s.extra) = jsonb_strip_nulls(t.extra)")
-        self._run(
-            f"""
-            INSERT INTO stage_met (number, line, way, is_same)
-            SELECT {table.number}, line, CASE
-                WHEN repeated OR created_in_id IS NULL THEN {BY_HAND}
-                WHEN said_at < %(source_time)s THEN {NEWER}
-                WHEN is_same AND statements = jsonb_build_object(column_set::text,
-                    jsonb_build_array(%(micros)s::bigint, %(file)s::bigint, line)) THEN {AGAIN}
-                WHEN said_at > %(source_time)s AND statements ? column_set::text
-                    AND statements - column_set::text = '{{}}'::jsonb THEN {LATE}
-                ELSE {BY_HAND} END, is_same
-            FROM (
-                SELECT s.line, s.column_set, t.said_at, t.statements, t.created_in_id,
-                    count(*) OVER (PARTITION BY t.id) > 1 AS repeated,
-                    {" AND ".join(same)} AS is_same
-                FROM {staged_rows(table)} s JOIN {table.name} t ON {on_identity(table)}
-                WHERE NOT EXISTS (SELECT FROM stage_done d
-                    WHERE d.number = {table.number} AND d.line = s.line)
-            ) AS met
-            """
-        )
-        self._run(
-            f"INSERT INTO stage_done (number, line, outcome) SELECT number, line, CASE"
-            f" WHEN is_same THEN {UNCHANGED} WHEN way = {LATE} THEN {SUPERSEDED} ELSE {UPDATED} END"
-            f" FROM stage_met WHERE number = {table.number} AND way <> {BY_HAND}"
-        )
-        if is_large:
-            self._run("ANALYZE stage_met")
+        waits = f"t.{table.parent} IS NULL" if table.parent else "FALSE"
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"""
+                WITH met AS (
+                    SELECT s.line, s.column_set, t.said_at, t.statements, t.created_in_id,
+                        count(*) OVER (PARTITION BY t.id) > 1 AS repeated, {waits} AS waits,
+                        {" AND ".join(same)} AS is_same
+                    FROM {staged_rows(table)} s JOIN {table.name} t ON {on_identity(table)}
+                    WHERE NOT EXISTS (SELECT FROM stage_done d
+                        WHERE d.number = {table.number} AND d.line = s.line)
+                ), told AS MATERIALIZED (
+                    SELECT line, is_same, waits, CASE
+                        WHEN repeated OR created_in_id IS NULL THEN {BY_HAND}
+                        WHEN said_at < %(source_time)s THEN {NEWER}
+                        WHEN is_same AND statements = jsonb_build_object(column_set::text,
+                            jsonb_build_array(%(micros)s::bigint, %(file)s::bigint, line))
+                            THEN {AGAIN}
+                        WHEN said_at > %(source_time)s AND statements ? column_set::text
+                            AND statements - column_set::text = '{{}}'::jsonb THEN {LATE}
+                        ELSE {BY_HAND} END AS way
+                    FROM met
+                ), noted AS (
+                    INSERT INTO stage_met (number, line, way, is_same)
+                    SELECT {table.number}, line, way, is_same FROM told
+                ), done AS (
+                    INSERT INTO stage_done (number, line, outcome) SELECT {table.number}, line, CASE
+                        WHEN waits THEN {WAITING} WHEN is_same THEN {UNCHANGED}
+                        WHEN way = {LATE} THEN {SUPERSEDED} ELSE {UPDATED} END
+                    FROM told WHERE way <> {BY_HAND}
+                )
+                SELECT count(*) FILTER (WHERE way = {NEWER}), count(*) FILTER (WHERE way = {LATE}),
+                    count(*) FILTER (WHERE way = {BY_HAND}), count(*) FILTER (WHERE waits)
+                FROM told
+                """,
+                self._given,
+            )
+            newer, late, by_hand, waiting = cursor.fetchone()
+        return newer, late, by_hand, waiting
 
     def _write_newer(self, table: Table) -> None:
         """Write the rows that are the newest statement of their record."""
@@ -324,12 +357,12 @@ class Applying:
             now=self._now,
         )
 
-    def _mark_waiting(self, table: Table) -> None:
-        """Whatever a row did to it, a record without its parent waits, and no other does.
+    def _mark_waiting(self, table: Table) -> int:
+        """Whatever a row did to it, a result without its test waits, and no other does.
 
         A row may have begun a record that waited, and a later one of its file found the parent.
         """
-        self._run(
+        return self._run(
             f"UPDATE stage_done d SET outcome = CASE WHEN t.{table.parent} IS NULL THEN {WAITING}"
             f" ELSE {CREATED} END FROM {table.stage} s JOIN {table.name} t ON {on_identity(table)}"
             f" WHERE d.number = {table.number} AND d.line = s.line"
@@ -398,9 +431,10 @@ class Applying:
             cursor.execute(_LINES)
             return list(cursor.fetchall())
 
-    def _run(self, query: str, **more: Any) -> None:
+    def _run(self, query: str, **more: Any) -> int:
         with connection.cursor() as cursor:
             cursor.execute(query, self._given | more)
+            return int(cursor.rowcount)
 
     def _counts(self, query: str) -> tuple[int, int]:
         with connection.cursor() as cursor:

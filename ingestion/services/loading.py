@@ -47,9 +47,10 @@ def open_reading(stream: BinaryIO, *, source: str) -> tuple[CsvReading, Mapping,
     A header that cannot be read as UTF is tried in the encodings that the feeds of this
     source declare. A new feed is not on record yet. Raises FileRefused.
     """
-    declared = Feed.objects.filter(source=source).exclude(encoding="").order_by("layout")
+    feeds = {feed.layout: feed for feed in Feed.objects.filter(source=source).order_by("layout")}
+    declared = dict.fromkeys(feed.encoding for feed in feeds.values() if feed.encoding)
     refusal: FileRefused | None = None
-    for encoding in (None, *dict.fromkeys(declared.values_list("encoding", flat=True))):
+    for encoding in (None, *declared):
         stream.seek(0)
         try:
             reading = open_rows(stream, encoding=encoding)
@@ -58,8 +59,7 @@ def open_reading(stream: BinaryIO, *, source: str) -> tuple[CsvReading, Mapping,
             refusal = refusal or error
             continue
         layout = mapping.layout.name
-        known = Feed.objects.filter(source=source, layout=layout).first()
-        feed = known or Feed(source=source, layout=layout)
+        feed = feeds.get(layout) or Feed(source=source, layout=layout)
         if feed.encoding and encoding != feed.encoding:
             stream.seek(0)
             reading = open_rows(stream, encoding=feed.encoding)
@@ -131,9 +131,9 @@ class Load:
 
         Returns the patients touched, or None where they are too many to name. Raises TurnTaken.
         """
-        feed_file.feed, _ = Feed.objects.get_or_create(
-            source=self._feed.source, layout=self._feed.layout
-        )
+        if not self._feed.pk:
+            self._feed = _begun_feed(self._feed.source, self._feed.layout)
+        feed_file.feed = self._feed
         applied = Applying(feed_file, self.stage).apply(alone=alone)
         self._lines = applied.lines
         for outcome, lines in applied.lines.items():
@@ -142,7 +142,7 @@ class Load:
         feed_file.flaws = applied.flaws
         feed_file.is_possibly_cut = self._is_possibly_cut
         self._report_drift(feed_file)
-        return _touched_patients()
+        return _touched_patients() if applied.is_touched else set()
 
     def keep_reading(self, feed_file: FeedFile, *, asked_by: str, why: str) -> None:
         """Keep this reading of the file on record, with its ledger and what each line did."""
@@ -195,6 +195,12 @@ def prepare(stream: BinaryIO, *, source: str, source_time: datetime) -> Iterator
         yield load
     finally:
         load.stage.close()
+
+
+def _begun_feed(source: str, layout: str) -> Feed:
+    """Make a feed at its first file; the one that another worker has made meanwhile is taken."""
+    Feed.objects.bulk_create([Feed(source=source, layout=layout)], ignore_conflicts=True)
+    return Feed.objects.get(source=source, layout=layout)
 
 
 def _touched_patients() -> set[uuid.UUID] | None:

@@ -21,6 +21,7 @@ from ingestion.services.tables import (
     COMBINED_RESULTS,
     ColumnSets,
     Entry,
+    Identity,
     Table,
     as_json,
     fetch,
@@ -34,12 +35,19 @@ _NUMBER_OF = {outcome: number for number, outcome in enumerate(RowOutcome)}
 BY_HAND = 0
 
 
-def merge_by_hand(table: Table, feed_file: FeedFile, columns: ColumnSets, *, now: datetime) -> None:
-    """Merge the rows that are marked for it, in the order of their lines."""
+def merge_by_hand(table: Table, feed_file: FeedFile, columns: ColumnSets, *, now: datetime) -> bool:
+    """Merge the rows that are marked for it, in the order of their lines.
+
+    Returns whether any of them changed what is held of a record.
+    """
     timeline = Timeline(rank_of)
+    timeline.know(feed_file.pk, (feed_file.key, feed_file.last_modified, feed_file.version))
+    has_changed = False
     for rows in _blocks(table):
         entries = fetch(table, {tuple(row[name] for name in table.identity) for row in rows})
         outcomes, late = [], []
+        before = {key: dict(entry.statements) for key, entry in entries.items()}
+        changed: set[Identity] = set()
         for row in rows:
             entry = entries[tuple(row[name] for name in table.identity)]
             version = Version.of(feed_file.source_time, feed_file.pk, row["line"])
@@ -55,15 +63,27 @@ def merge_by_hand(table: Table, feed_file: FeedFile, columns: ColumnSets, *, now
             )
             outcome = _begun(table, entry, outcome, version)
             outcomes.append((table.number, row["line"], _NUMBER_OF[outcome]))
-            if entry.latest != version and outcome not in _CHANGING and not is_known:
+            if outcome in _CHANGING:
+                changed.add(entry.identity)
+            elif entry.latest != version and not is_known:
                 late.append(_late(table, entry, row, outcome, values, feed_file, now))
-        write(table, list(entries.values()), now=now)
-        _touch(table, entries)
+            if entry.parent is None and table.parent == "patient_id":
+                outcomes[-1] = (table.number, row["line"], _NUMBER_OF[RowOutcome.WAITING])
+        # What is as it was is not written: it would look like one more version of it.
+        written = [
+            entry
+            for key, entry in entries.items()
+            if key in changed or entry.statements != before[key]
+        ]
+        write(table, written, now=now)
+        _touch(table, written)
+        has_changed = has_changed or bool(written)
         LateVersion.objects.bulk_create(late)
         with connection.cursor() as cursor:
             execute_values(
                 cursor.cursor, "INSERT INTO stage_done (number, line, outcome) VALUES %s", outcomes
             )
+    return has_changed
 
 
 _CHANGING = (RowOutcome.CREATED, RowOutcome.UPDATED)
@@ -86,9 +106,10 @@ def _blocks(table: Table) -> Iterator[list[dict[str, Any]]]:
             )
             names = [column.name for column in cursor.description]
             rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        if not rows:
+        if rows:
+            yield rows
+        if len(rows) < _BLOCK:
             return
-        yield rows
         last = rows[-1]["line"]
 
 
@@ -136,9 +157,9 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, (datetime, date)) else str(value)
 
 
-def _touch(table: Table, entries: dict[Any, Entry]) -> None:
+def _touch(table: Table, entries: list[Entry]) -> None:
     """Note whose records these are: all of them, since what follows from them was written anew."""
-    parents = [entry.parent for entry in entries.values() if entry.parent is not None]
+    parents = [entry.parent for entry in entries if entry.parent is not None]
     query = {
         "patient_id": "SELECT unnest(%s::uuid[])",
         "lab_test_id": (

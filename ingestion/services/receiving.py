@@ -167,7 +167,7 @@ def _ingest_content(
             )
 
         def apply(alone: bool) -> Receipt:
-            feed_file = put_on_record(stored, content, now=now, found_by=found_by)
+            feed_file = put_on_record(stored, content, now=now, found_by=found_by, is_locked=True)
             return _apply(feed_file, content, load, source_time, replay, alone=alone)
 
         return _retried(apply)
@@ -191,7 +191,7 @@ def _retried(apply: Callable[[bool], Receipt]) -> Receipt:
 
 
 def _apply(
-    feed_file: FeedFile,
+    current: FeedFile,
     content: str,
     load: Load,
     source_time: datetime,
@@ -200,7 +200,6 @@ def _apply(
     alone: bool,
 ) -> Receipt:
     """Apply what was read. The file's row is locked: two workers never apply one file at once."""
-    current = FeedFile.objects.select_for_update().get(pk=feed_file.pk)
     if current.status == FileStatus.INGESTED and replay is None:
         return Receipt(current, was_ingested_before=True)
     current.source_time = source_time

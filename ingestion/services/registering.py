@@ -52,28 +52,44 @@ def register(stored: StoredObject, *, found_by: FoundBy) -> FeedFile | None:
 
 
 def put_on_record(
-    stored: StoredObject, content: str, *, now: datetime, found_by: FoundBy
+    stored: StoredObject,
+    content: str,
+    *,
+    now: datetime,
+    found_by: FoundBy,
+    is_locked: bool = False,
 ) -> FeedFile:
     """Give the file on record that is this version of this object; it is made if it is new.
 
-    `content` is the SHA-256 of its bytes, or UNREAD.
+    `content` is the SHA-256 of its bytes, or UNREAD. `is_locked`: nobody else changes the file
+    until the transaction ends.
     """
-    feed_file, _ = FeedFile.objects.get_or_create(
-        bucket=stored.bucket,
-        key=stored.key,
-        version=_version_of(stored, content),
-        defaults={
-            "source": stored.source,
-            "last_modified": stored.last_modified,
-            "source_time": source_time_of(stored),
-            "received_at": now,
-            "size": stored.size,
-            "content": "" if content == UNREAD else content,
-            "found_by": found_by,
-        },
+    version = _version_of(stored, content)
+    files = FeedFile.objects.filter(
+        bucket=stored.bucket, key=stored.key, version__in={version, UNREAD}
     )
-    if content != UNREAD:
-        _forget_unread(stored)
+    if is_locked:
+        files = files.select_for_update()
+    found = {feed_file.version: feed_file for feed_file in files}
+    feed_file = found.get(version)
+    if feed_file is None:
+        fresh = FeedFile(
+            bucket=stored.bucket,
+            key=stored.key,
+            version=version,
+            source=stored.source,
+            last_modified=stored.last_modified,
+            source_time=source_time_of(stored),
+            received_at=now,
+            size=stored.size,
+            content="" if content == UNREAD else content,
+            found_by=found_by,
+        )
+        # Whoever was first: the one on record is meant.
+        FeedFile.objects.bulk_create([fresh], ignore_conflicts=True)
+        feed_file = files.get(version=version)
+    if content != UNREAD and UNREAD in found:
+        _forget(found[UNREAD])
     return feed_file
 
 
@@ -141,12 +157,10 @@ def _is_stamped(stored: StoredObject) -> bool:
     return source_time_in(stored.key) is not None
 
 
-def _forget_unread(stored: StoredObject) -> None:
+def _forget(unread: FeedFile) -> None:
     """What could not be opened has been: that refusal goes away, with its reading."""
-    unread = FeedFile.objects.filter(bucket=stored.bucket, key=stored.key, version=UNREAD)
-    if unread.exists():
-        Reading.objects.filter(feed_file__in=unread).delete()
-        unread.delete()
+    Reading.objects.filter(feed_file=unread).delete()
+    unread.delete()
 
 
 def _version_of(stored: StoredObject, content: str) -> str:
