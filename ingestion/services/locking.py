@@ -33,7 +33,8 @@ _IDENTIFIERS = 0x5649_4710  # and the sort of identifier: 1 patients, 2 tests, 3
 # patient touches the tests that wait for it, and their results.
 _PLAN = """
     WITH ids(test_id) AS ({ids}), numbers(number) AS (
-        {numbers} SELECT t.patient_number FROM ids JOIN ingestion_labtest t USING (test_id)
+        {numbers} SELECT t.patient_number FROM ingestion_labtest t
+        WHERE t.test_id = ANY (ARRAY(SELECT test_id FROM ids))
     )
     SELECT DISTINCT 1, hashtext(number) & {last} FROM numbers WHERE number IS NOT NULL
     UNION SELECT 2, hashtext(test_id) & {last} FROM ids
@@ -53,8 +54,8 @@ _IDS = {
     ),
     LAB_TESTS: "SELECT test_id FROM stage_lab_test",
     LAB_RESULTS: (
-        "SELECT test_id FROM stage_lab_result UNION SELECT r.test_id"
-        " FROM stage_lab_result s JOIN ingestion_labresult r USING (result_id)"
+        "SELECT test_id FROM stage_lab_result UNION SELECT r.test_id FROM ingestion_labresult r"
+        " WHERE r.result_id = ANY (ARRAY(SELECT result_id FROM stage_lab_result))"
     ),
     COMBINED_RESULTS: "SELECT test_id FROM stage_combined_result",
 }
