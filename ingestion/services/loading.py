@@ -131,9 +131,11 @@ class Load:
 
         Returns the patients touched, or None where they are too many to name. Raises TurnTaken.
         """
-        if not self._feed.pk:
-            self._feed = _begun_feed(self._feed.source, self._feed.layout)
-        feed_file.feed = self._feed
+        # A new feed is not remembered: where the transaction starts over, it was never made.
+        is_known = bool(self._feed.pk)
+        feed_file.feed = (
+            self._feed if is_known else _begun_feed(self._feed.source, self._feed.layout)
+        )
         applied = Applying(feed_file, self.stage).apply(alone=alone)
         self._lines = applied.lines
         for outcome, lines in applied.lines.items():

@@ -145,6 +145,30 @@ def test_a_process_killed_half_way_leaves_nothing_and_the_file_is_ingested_again
     assert books()["balanced"] is True
 
 
+class Serialisation(Exception):
+    """What the driver says of a transaction that must be done again."""
+
+    pgcode = "40001"
+
+
+@pytest.mark.django_db
+def test_a_transaction_that_must_be_done_again_begins_its_feed_again() -> None:
+    failed: list[str] = []
+
+    def fail_once(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if not failed and 'INSERT INTO "ingestion_reading"' in sql:
+            failed.append(sql)
+            raise OperationalError("try again") from Serialisation()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(fail_once):
+        receipt = ingest(stored(people("P1,Emma,Brown,")))
+
+    assert (len(failed), receipt.status, receipt.file.created) == (1, "ingested", 1)
+    assert Feed.objects.get() == receipt.file.feed
+    assert books()["balanced"] is True
+
+
 # --- Several workers at once --------------------------------------------------------------
 
 BARRIER = """
