@@ -19,7 +19,7 @@ from ingestion.models import FeedFile
 from ingestion.models.fields import Lines
 from ingestion.services.belonging import PLACED, attach_results
 from ingestion.services.locking import WHOLE_RECORD_ROWS, take_turn
-from ingestion.services.merging_rows import merge_by_hand
+from ingestion.services.merging_rows import BY_HAND, merge_by_hand
 from ingestion.services.quiet import recompute_quiet_of_stage
 from ingestion.services.settling import settle_stage
 from ingestion.services.staging import MANY, Stage, bring_stage
@@ -38,7 +38,7 @@ from ingestion.services.tables import (
 OUTCOMES = tuple(RowOutcome)
 CREATED, UPDATED, UNCHANGED, SUPERSEDED, WAITING = range(5)
 # How a staged row meets its record. By hand: whatever is not plain.
-BY_HAND, NEWER, AGAIN, LATE = range(4)
+NEWER, AGAIN, LATE = range(1, 4)
 _RESULTS = (LAB_RESULTS, COMBINED_RESULTS)
 _PATIENT_OF_TEST = "(SELECT patient_id FROM ingestion_labtest WHERE id = parent)"
 
