@@ -1,0 +1,6 @@
+"""What running the place leaves on record."""
+
+from ops.models.audit import AuditEvent
+from ops.models.history import Before, remembers
+
+__all__ = ["AuditEvent", "Before", "remembers"]

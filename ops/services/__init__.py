@@ -1,0 +1,1 @@
+"""What changes the place: one module for each kind of act."""
