@@ -265,6 +265,31 @@ BUCKETS = _buckets(env.str("HOSPITAL_BUCKETS", ""))
 NOTICE_QUEUE_URL = env.str("HOSPITAL_NOTICE_QUEUE_URL", "")
 # How often the buckets are listed for what no notice told of.
 RECONCILE_SECONDS = _number("HOSPITAL_RECONCILE_SECONDS", 300, least=10)
+
+
+def _kept(what: str, bucket: str, folder: str) -> dict[str, object]:
+    """Where backups or seals are kept: a bucket where one is named, else a folder.
+
+    Raises ImproperlyConfigured off the development stage where neither is named: a copy beside the
+    original is lost with it.
+    """
+    if bucket:
+        bucket, _, prefix = bucket.partition("/")
+        return {
+            "BACKEND": "ops.storage.KeptBucket",
+            "OPTIONS": {"bucket_name": bucket, "location": prefix.strip("/")},
+        }
+    if not folder and not IS_DEVELOPMENT:
+        raise ImproperlyConfigured(
+            f"HOSPITAL_{what}_BUCKET or HOSPITAL_{what}_DIR is not set: stage {STAGE} needs one of"
+            " them, in another place than the database."
+        )
+    return {
+        "BACKEND": "ops.storage.KeptFolder",
+        "OPTIONS": {"location": str(Path(folder or DATA_DIR / f"{what.lower()}s").absolute())},
+    }
+
+
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
@@ -281,8 +306,22 @@ STORAGES = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": str(INBOX_DIR)},
     },
+    "backups": _kept(
+        "BACKUP", env.str("HOSPITAL_BACKUP_BUCKET", ""), env.str("HOSPITAL_BACKUP_DIR", "")
+    ),
+    # The audit trail's: whoever can write the database must not be able to write here.
+    "seals": _kept("SEAL", env.str("HOSPITAL_SEAL_BUCKET", ""), env.str("HOSPITAL_SEAL_DIR", "")),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# How many days each kind of what is kept is locked where it is S3, and kept at least anywhere.
+KEPT_DAYS = {
+    "daily": _whole("HOSPITAL_KEEP_DAILY_DAYS", 35),
+    "weekly": _whole("HOSPITAL_KEEP_WEEKLY_DAYS", 180),
+    "monthly": _whole("HOSPITAL_KEEP_MONTHLY_DAYS", 2192),
+    "seals": _whole("HOSPITAL_KEEP_SEALS_DAYS", 2192),
+}
+# GOVERNANCE lets an administrator remove what is locked; for trying things out alone.
+OBJECT_LOCK_MODE = env.str("HOSPITAL_OBJECT_LOCK_MODE", "COMPLIANCE")
 # The bundle's names are already hashed by its build; hashing twice would break its imports.
 WHITENOISE_MAX_AGE = 3600
 
@@ -380,7 +419,7 @@ TIME_ZONE = HOSPITAL_TIME_ZONE or "UTC"
 
 # --- History -----------------------------------------------------------------------------
 
-# What a row was before is put aside by triggers (ops/models.py) and never changed. It points at its
+# What a row was before is put aside by triggers (ops/models/history.py) and never changed. It points at its
 # row alone: one more index or check would be paid for each row of a bulk load.
 PGHISTORY_BASE_MODEL = "ops.models.Before"
 PGHISTORY_APPEND_ONLY = True
