@@ -419,8 +419,8 @@ TIME_ZONE = HOSPITAL_TIME_ZONE or "UTC"
 
 # --- History -----------------------------------------------------------------------------
 
-# What a row was before is put aside by triggers (ops/models/history.py) and never changed. It points at its
-# row alone: one more index or check would be paid for each row of a bulk load.
+# What a row was before is put aside by triggers (ops/models/history.py) and never changed. It
+# points at its row alone: one more index or check would be paid for each row of a bulk load.
 PGHISTORY_BASE_MODEL = "ops.models.Before"
 PGHISTORY_APPEND_ONLY = True
 PGHISTORY_INSTALL_CONTEXT_FUNC_ON_MIGRATE = True
