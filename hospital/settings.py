@@ -232,6 +232,9 @@ DATABASE_OWNER = env.db_url(
     "DATABASE_OWNER_URL", default=env.str("DATABASE_URL", "postgres://unset@127.0.0.1:1/unset")
 )
 
+# Folder of another PostgreSQL's programs; without it those of the wheel, or of the path.
+PG_BIN_DIR = env.str("PG_BIN_DIR", "")
+
 CACHES = {
     "default": (
         {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": env.str("CACHE_URL")}
@@ -318,8 +321,19 @@ KEPT_DAYS = {
     "daily": _whole("HOSPITAL_KEEP_DAILY_DAYS", 35),
     "weekly": _whole("HOSPITAL_KEEP_WEEKLY_DAYS", 180),
     "monthly": _whole("HOSPITAL_KEEP_MONTHLY_DAYS", 2192),
+    "point": _whole("HOSPITAL_KEEP_DAILY_DAYS", 35),
+    "configuration": _whole("HOSPITAL_KEEP_WEEKLY_DAYS", 180),
+    "base": _whole("HOSPITAL_KEEP_LOG_DAYS", 8),
+    "wal": _whole("HOSPITAL_KEEP_LOG_DAYS", 8),
     "seals": _whole("HOSPITAL_KEEP_SEALS_DAYS", 2192),
 }
+# Their key: backups are made for public keys, and read with private ones, which never lie beside
+# them. On a development stage one is made at the first backup.
+BACKUP_RECIPIENTS = env.list("HOSPITAL_BACKUP_RECIPIENTS", default=[])
+BACKUP_KEY = env.str("HOSPITAL_BACKUP_KEY", "")
+BACKUP_KEY_FILE = env.str("HOSPITAL_BACKUP_KEY_FILE", str(DATA_DIR / "secrets" / "backup-key"))
+# From this hour of the hospital's clock on, the day's backup is due.
+BACKUP_HOUR = _whole("HOSPITAL_BACKUP_HOUR", 2)
 # GOVERNANCE lets an administrator remove what is locked; for trying things out alone.
 OBJECT_LOCK_MODE = env.str("HOSPITAL_OBJECT_LOCK_MODE", "COMPLIANCE")
 # The bundle's names are already hashed by its build; hashing twice would break its imports.

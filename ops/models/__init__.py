@@ -1,6 +1,7 @@
 """What running the place leaves on record."""
 
 from ops.models.audit import AuditEvent
+from ops.models.backups import Backup, Muting, Restore
 from ops.models.history import Before, remembers
 
-__all__ = ["AuditEvent", "Before", "remembers"]
+__all__ = ["AuditEvent", "Backup", "Before", "Muting", "Restore", "remembers"]

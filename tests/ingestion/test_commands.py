@@ -16,8 +16,8 @@ from django.core.management import load_command_class
 from django.test import override_settings
 
 from ingestion.management.commands.ingest import Progress
-from ingestion.management.manners import MannerlyCommand
 from ingestion.models import Feed, FeedFile, Patient
+from ops.management.manners import MannerlyCommand
 from tests.deliveries import NOON, admission, admit, deliver, lab_result, lab_test, patient
 from tests.ingestion.terminal import PROJECT, environment, manage, run
 

@@ -11,9 +11,9 @@ from django.core.management import CommandError
 from alerts.queries.past import known_at
 from alerts.queries.standing import Vision, overdue_admissions, vision_at
 from ingestion.management.instants import add_known_at, moment
-from ingestion.management.manners import WRONG_ARGUMENTS, MannerlyCommand
 from ingestion.models import Admission
 from ingestion.queries.past import present
+from ops.management.manners import WRONG_ARGUMENTS, MannerlyCommand
 
 
 class Command(MannerlyCommand):

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from hospital.events import handle
 from ingestion.errors import SourceNotDeclared
-from ingestion.management.manners import MannerlyCommand
 from ingestion.notices import TEST_EVENT, Notice, s3_event
 from ingestion.services.noticing import notice_of, send_to_queue
+from ops.management.manners import MannerlyCommand
 
 INBOX = "inbox"
 EVENTS = (

@@ -5,8 +5,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from ingestion.management.instants import add_known_at
-from ingestion.management.manners import MannerlyCommand
 from ingestion.services.books import books
+from ops.management.manners import MannerlyCommand
 
 
 class Command(MannerlyCommand):

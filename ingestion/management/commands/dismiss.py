@@ -10,9 +10,9 @@ from django.core.management.base import CommandError
 from django.db import transaction
 
 from ingestion.errors import NotCarriedOut
-from ingestion.management.manners import MannerlyCommand
 from ingestion.models import FeedFile, RejectedRow
 from ingestion.services.quarantine import dismiss_file, dismiss_row
+from ops.management.manners import MannerlyCommand
 
 
 class Command(MannerlyCommand):

@@ -18,11 +18,11 @@ from django.core.management.base import CommandError
 from ingestion.choices import FileStatus
 from ingestion.errors import TimeZoneNotSet
 from ingestion.management import trials
-from ingestion.management.manners import MannerlyCommand
 from ingestion.models.feeds import LEDGER_COLUMNS
 from ingestion.services.receiving import Receipt, ingest_all
 from ingestion.services.trial import Declared, Trial, try_object
 from ingestion.storage import LOCAL, StoredObject, files_under, local_object
+from ops.management.manners import MannerlyCommand
 
 
 class Command(MannerlyCommand):

@@ -7,10 +7,10 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from ingestion.management.manners import MannerlyCommand
 from ingestion.services.reconciling import Reconciled, reconcile
 from ingestion.storage import Places
 from ingestion.tasks import wake_a_worker
+from ops.management.manners import MannerlyCommand
 
 
 class Command(MannerlyCommand):

@@ -15,7 +15,6 @@ from django.core.management.base import CommandError
 from ingestion.choices import RefusalReason, RejectReason
 from ingestion.errors import NotCarriedOut, TimeZoneNotSet
 from ingestion.management.commands.ingest import printable
-from ingestion.management.manners import MannerlyCommand
 from ingestion.models import FeedFile, Reading
 from ingestion.services.quarantine import (
     Replayed,
@@ -26,6 +25,7 @@ from ingestion.services.quarantine import (
     replay_files,
 )
 from ingestion.storage import LOCAL
+from ops.management.manners import MannerlyCommand
 
 
 class Command(MannerlyCommand):

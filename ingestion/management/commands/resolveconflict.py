@@ -11,7 +11,6 @@ from django.core.management.base import CommandError
 
 from ingestion.choices import ConflictKind
 from ingestion.errors import NotCarriedOut
-from ingestion.management.manners import MannerlyCommand
 from ingestion.services.conflicts import (
     NOBODY,
     Standing,
@@ -19,6 +18,7 @@ from ingestion.services.conflicts import (
     conflicts_at_hand,
     decide_conflict,
 )
+from ops.management.manners import MannerlyCommand
 
 _LISTED = 500
 

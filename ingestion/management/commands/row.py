@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management import CommandError
 
-from ingestion.management.manners import WRONG_ARGUMENTS, MannerlyCommand
 from ingestion.models import FeedFile
 from ingestion.queries.rows import Spoken, Whereabouts, files_named, row_of
+from ops.management.manners import WRONG_ARGUMENTS, MannerlyCommand
 
 
 class Command(MannerlyCommand):

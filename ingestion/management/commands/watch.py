@@ -12,11 +12,11 @@ from typing import Any
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
-from ingestion.management.manners import MannerlyCommand
 from ingestion.services.listening import Listener
 from ingestion.services.watching import Watch
 from ingestion.storage import Inbox, NoticeQueue, Places
 from ingestion.tasks import wake_a_worker
+from ops.management.manners import MannerlyCommand
 
 log = logging.getLogger(__name__)
 

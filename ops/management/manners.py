@@ -15,6 +15,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 
+from ops.errors import OpsError
+
 log = logging.getLogger(__name__)
 
 WRONG_ARGUMENTS = 2
@@ -40,6 +42,8 @@ class MannerlyCommand(BaseCommand):
         except BrokenPipeError:
             _write_no_more()
             raise SystemExit(NOT_CARRIED_OUT) from None
+        except OpsError as error:
+            raise CommandError(str(error), returncode=NOT_CARRIED_OUT) from error
         except Exception as error:
             if options.get("traceback"):
                 raise

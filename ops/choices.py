@@ -1,0 +1,43 @@
+"""The words of running the place."""
+
+from django.db import models
+
+
+class BackupKind(models.TextChoices):
+    """What a backup is, and so how long it is kept."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    # What was asked for by hand, or by a deployment: kept as long as a daily one.
+    POINT = "point", "by hand"
+    CONFIGURATION = "configuration"
+    # The cluster as it lies on its disk, from which the log leads to any moment.
+    BASE = "base", "base of the log"
+
+
+DUMPS = (BackupKind.DAILY, BackupKind.WEEKLY, BackupKind.MONTHLY, BackupKind.POINT)
+
+
+class BackupStatus(models.TextChoices):
+    """Running, then made or failed; and gone when its time was over."""
+
+    RUNNING = "running"
+    MADE = "made"
+    FAILED = "failed"
+    GONE = "gone", "no longer kept"
+
+
+class RestoreKind(models.TextChoices):
+    """Whether somebody needed it, or it was tried."""
+
+    RESTORE = "restore"
+    DRILL = "drill"
+
+
+class RestoreStatus(models.TextChoices):
+    """Running, then proven by counts and checksums, or failed."""
+
+    RUNNING = "running"
+    PROVEN = "proven"
+    FAILED = "failed"
