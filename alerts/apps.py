@@ -12,3 +12,7 @@ class AlertsConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("alerts.receivers")
+        from alerts.services.evaluation import judge_again
+        from ops.registry import Follower, add_follower
+
+        add_follower(Follower("alerts", judge_again, order=50))

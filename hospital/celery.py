@@ -13,6 +13,18 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 app.conf.beat_schedule = {
+    # So often, that at most a minute of what people did is lost with the database.
+    "ship the database's log": {
+        "task": "ops.tasks.ship_log",
+        "schedule": 20.0,
+        "options": {"expires": 19},
+    },
+    # Asks what is due: a night that was missed is made up for.
+    "back up and drill": {
+        "task": "ops.tasks.keep_backups",
+        "schedule": 300.0,
+        "options": {"expires": 290},
+    },
     # For what only the clock changes: hours go by, feeds fall silent.
     "evaluate every open admission": {
         "task": "alerts.tasks.sweep",

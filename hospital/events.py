@@ -26,6 +26,8 @@ from ingestion.notices import TEST_EVENT, notices_in, notices_of, records_of
 from ingestion.services.draining import drain
 from ingestion.services.noticing import take_notices, why_not_taken
 from ingestion.storage import Places
+from ops.errors import PlaceMuted
+from ops.services.muting import is_muted
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +39,16 @@ def handle(event: Event, context: object = None) -> dict[str, Any]:
 
     Of a queue's batch, the answer names the messages that failed, and those alone come again: the
     event source mapping must report batch item failures. Raises NoticeNotUnderstood,
-    SourceNotDeclared, OSError, and database errors.
+    SourceNotDeclared, OSError, PlaceMuted, and database errors.
     """
     if not connection.in_atomic_block:
         # A function that was frozen between two events may hold a connection that is long gone.
         close_old_connections()
     if isinstance(event, Mapping) and event.get("Event") == TEST_EVENT:
         return _answer([])
+    if is_muted():
+        # Raised, so that it comes again: another copy of this hospital may be the one that acts.
+        raise PlaceMuted("This place is muted and takes nothing in: manage.py unmute.")
     records = records_of(event)
     places = Places.from_settings()
     origins = {record.get("eventSource") for record in records}

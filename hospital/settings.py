@@ -245,6 +245,8 @@ CACHES = {
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "memory://")
 CELERY_TASK_IGNORE_RESULT = True
+# What runs the place has workers of its own: files must not delay it, nor it them.
+CELERY_TASK_ROUTES = {"ops.tasks.*": {"queue": "keeping"}}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

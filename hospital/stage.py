@@ -114,8 +114,9 @@ class Stage:
             own["HOSPITAL_DEMO"] = "0"
         return {**os.environ, **own}
 
-    def children(self) -> list[Child]:
-        """In the order of their start; they stop in the opposite one."""
+    def children(self, *, has_local: bool) -> list[Child]:
+        """In the order of their start; they stop in the opposite one. `has_local`: the database
+        is the embedded one, whose log is ours to keep."""
         python, manage = sys.executable, [sys.executable, str(MANAGE)]
         gunicorn = [
             python, "-m", "gunicorn", "hospital.wsgi:application", "--bind", self._bind(),
@@ -132,9 +133,29 @@ class Stage:
         commands = {
             "web": gunicorn,
             "worker": worker,
+            # Backups, seals and samples: a backlog of files must not delay them, nor they it.
+            "keeper": [
+                *celery,
+                "worker",
+                "--loglevel",
+                "info",
+                "--queues",
+                "keeping",
+                "--pool",
+                "threads",
+                "--concurrency",
+                "3",
+                "--without-gossip",
+                "--without-mingle",
+                "--without-heartbeat",
+                "--hostname",
+                "keeper@%h",
+            ],
             "beat": [*celery, "beat", "--loglevel", "info"],
             "watcher": [*manage, "watch"],
         }
+        if has_local:
+            commands["log"] = [*manage, "receivewal"]
         if self.is_demo:
             commands["simulator"] = [
                 python,

@@ -7,3 +7,9 @@ class IngestionConfig(AppConfig):
     """Registers the application under the name that its tables carry."""
 
     name = "ingestion"
+
+    def ready(self) -> None:
+        from ingestion.services.catching_up import take_in_again
+        from ops.registry import Follower, add_follower
+
+        add_follower(Follower("files received since", take_in_again, order=20))

@@ -83,6 +83,7 @@ class FoundBy(TextChoices):
     NOTICE = "notice", "A notice of the storage"
     SWEEP = "sweep", "The sweep, of which no notice told"
     COMMAND = "command", "The command line"
+    RESTORE = "restore", "The look at what is kept, after a restore"
 
 
 class Settlement(TextChoices):

@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError as QueueError
 from ingestion.services.draining import drain
 from ingestion.services.reconciling import reconcile
 from ingestion.storage import Places
+from ops.services.muting import is_muted
 
 log = logging.getLogger(__name__)
 
@@ -16,12 +17,14 @@ log = logging.getLogger(__name__)
 @shared_task
 def ingest_received() -> int:
     """Ingest whatever any place has on record as received. Safe to run twice, or at once."""
-    return drain()
+    return 0 if is_muted() else drain()
 
 
 @shared_task
 def reconcile_buckets() -> int:
     """Find what no notice told of, and wake a worker for it. Returns how many that were."""
+    if is_muted():
+        return 0
     found = sum(one.found for one in reconcile(Places.from_settings(), now=timezone.now()) or ())
     if found:
         wake_a_worker()

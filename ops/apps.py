@@ -10,6 +10,12 @@ class OpsConfig(AppConfig):
     name = "ops"
     default = True
 
+    def ready(self) -> None:
+        from ops.registry import Follower, add_follower
+        from ops.services.backing_up import read_catalogue
+
+        add_follower(Follower("list of backups", read_catalogue, order=10))
+
 
 class OperatorAdminConfig(admin_apps.AdminConfig):
     """Puts the operators' site in the place of the stock one."""

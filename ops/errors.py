@@ -49,5 +49,9 @@ class RestoreFailed(OpsError):
     """A restore went wrong; nothing half-restored is left behind."""
 
 
+class PlaceMuted(OpsError):
+    """A restored place that must not act yet."""
+
+
 class NothingToRecover(OpsError):
     """No base backup, or no archived log, leads to the moment that was asked for."""

@@ -5,9 +5,16 @@ They fill these lists when they start (`apps.py`); pages, probes and commands of
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from ops.databases import Database
 
 
 class Health(StrEnum):
@@ -72,3 +79,46 @@ def add_follower(follower: Follower) -> None:
 def followers() -> list[Follower]:
     """List what is to be done after a restore, in order."""
     return sorted(_followers.values(), key=lambda follower: (follower.order, follower.name))
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """A server that was brought to a moment of the past: where it is, and how far its log led."""
+
+    database: Database
+    until: datetime | None
+
+
+class Log(Protocol):
+    """The database's own log of changes (WAL), where this place is the one that keeps it."""
+
+    def switch(self) -> None:
+        """Finish the present segment, if anything was written, so that it can be shipped."""
+
+    def finished(self) -> list[Path]:
+        """List the segments that are complete (gzip) and were not yet forgotten, oldest first."""
+
+    def system(self) -> str:
+        """Name the cluster: another one numbers its segments alike."""
+
+    def base(self) -> subprocess.Popen[bytes]:
+        """Start to write a base backup (tar, gzip) to standard output; verbose on the other."""
+
+    def recover(
+        self, base: Path, segments: Path, *, until: datetime | None
+    ) -> AbstractContextManager[Recovered]:
+        """Start a server of its own from a base (tar, gzip) and segments, as of a moment, or as
+        far as they lead. Raises NothingToRecover."""
+
+
+_log: list[Log] = []
+
+
+def set_log(log: Log) -> None:
+    """Say how this place's log is kept."""
+    _log[:] = [log]
+
+
+def log_of_changes() -> Log | None:
+    """Give the log, or None where another keeps it (a managed database does)."""
+    return _log[0] if _log else None

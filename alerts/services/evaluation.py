@@ -53,6 +53,12 @@ def evaluate(
     return done
 
 
+def judge_again() -> str:
+    """Evaluate everybody after a restore. Returns a sentence of what that changed."""
+    done = evaluate()
+    return f"{done.raised} alerts raised, {done.resolved} resolved, {done.marked} marked anew"
+
+
 def _evaluate(vision: Vision, patients: Collection[uuid.UUID] | None) -> Evaluation:
     overdue = overdue_admissions(vision)
     alerts = Alert.objects.filter(status=AlertStatus.OPEN)

@@ -138,6 +138,8 @@ class Postgres:
             "shared_buffers": "256MB",
             "max_wal_size": "2GB",
             "work_mem": "16MB",
+            # What nobody receives is kept so far, and no further: it would fill the disk.
+            "max_slot_wal_keep_size": "4GB",
             "log_checkpoints": "off",
             # Statements and details of errors hold patients' data; a log must not.
             "log_min_error_statement": "panic",

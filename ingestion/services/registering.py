@@ -35,17 +35,20 @@ def digest_of(stream: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def register(stored: StoredObject, *, found_by: FoundBy) -> FeedFile | None:
+def register(
+    stored: StoredObject, *, found_by: FoundBy, received_at: datetime | None = None
+) -> FeedFile | None:
     """Put an object on record as received. Returns None where it is done already.
 
     What a bucket tells the version of is not read here. What was refused because it had vanished
-    and is there now is to be done again. Raises OSError where it cannot be read.
+    and is there now is to be done again. `received_at`: when it came, if that is not now. Raises
+    OSError where it cannot be read.
     """
     content = UNREAD
     if not stored.tells_its_version:
         with stored.open() as stream:
             content = digest_of(stream)
-    feed_file = put_on_record(stored, content, now=timezone.now(), found_by=found_by)
+    feed_file = put_on_record(stored, content, now=received_at or timezone.now(), found_by=found_by)
     if feed_file.status == FileStatus.RECEIVED or _take_up_again(feed_file, stored):
         return feed_file
     return None

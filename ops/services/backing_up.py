@@ -204,10 +204,10 @@ def _cause_of(error: Exception) -> str:
     return f"It met {type(error).__name__}: see the log of whoever made it."
 
 
-def read_catalogue() -> int:
+def read_catalogue() -> str:
     """Put on record what is kept and not on record: after a restore the record is older than it.
 
-    Returns how many that were.
+    Returns a sentence of how many that were.
     """
     on_record = {
         backup.name: backup
@@ -224,7 +224,7 @@ def read_catalogue() -> int:
         )
         put_on_record(backup, manifest)
         found += 1
-    return found
+    return f"{found} kept backups were not on record and are now"
 
 
 def due_kind(now: datetime) -> BackupKind | None:

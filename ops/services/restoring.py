@@ -6,6 +6,7 @@ that name before is kept aside. It starts muted.
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import tempfile
 import time
@@ -33,9 +34,10 @@ from ops.errors import BackupDoesNotFit, OpsError, RestoreFailed, TargetInUse
 from ops.models import Restore
 from ops.registry import followers
 from ops.server import MAINTENANCE, create, drop, exists, rename, use_of
-from ops.services.backing_up import read_catalogue
 from ops.services.dumping import contents_of
 from ops.services.muting import mute
+
+log = logging.getLogger(__name__)
 
 _LONGEST_NAME = 63
 
@@ -101,9 +103,15 @@ def restore(
         before = _take_place(restored.database, to, is_overwriting=is_overwriting, say=say)
     restored.database = to
     restored.report["kept_aside"] = before
+    restored.report["stands_as_of"] = stands_as_of(archive)
     with with_database(to):
         _settle(restored, started_at=started_at, by=by, why=why, say=say)
     return restored
+
+
+def stands_as_of(archive: Archive) -> str:
+    """Say as of when what comes out of an archive stands."""
+    return str(archive.about.get("reaches") or archive.about["snapshot_at"])
 
 
 @contextmanager
@@ -264,13 +272,8 @@ def _settle(restored: Restored, *, started_at: Any, by: str, why: str, say: Say)
             "database.restored", by=by, kind="database", key=restored.database, why=why,
             details={"source": restored.source},
         )  # fmt: skip
-    said: dict[str, str] = {}
     with timed(restored, "catch up"):
-        for follower in followers():
-            say(follower.name)
-            said[follower.name] = follower.follow()
-        read_catalogue()
-    restored.report["caught_up"] = said
+        restored.report["caught_up"], restored.report["not_caught_up"] = catch_up(say=say)
     Restore.objects.create(
         kind=RestoreKind.RESTORE,
         status=RestoreStatus.PROVEN,
@@ -283,6 +286,30 @@ def _settle(restored: Restored, *, started_at: Any, by: str, why: str, say: Say)
         seconds=restored.seconds,
         report=restored.report,
     )
+
+
+def catch_up(*, say: Say) -> tuple[dict[str, str], dict[str, str]]:
+    """Let everyone bring the record from where it was restored to where it should be.
+
+    Safe to repeat. Returns what each said, and of those that failed why: the database is in its
+    place already, and one that fails must not keep the others from their work.
+    """
+    said: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    for follower in followers():
+        say(follower.name)
+        try:
+            said[follower.name] = follower.follow()
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            log.error("catching up failed", extra={"follower": follower.name}, exc_info=error)
+            failed[follower.name] = _reason(error)
+    return said, failed
+
+
+def _reason(error: Exception) -> str:
+    told = str(error) if isinstance(error, OpsError) else type(error).__name__
+    doc = (type(error).__doc__ or "").partition("\n")[0]
+    return f"{told} ({doc})" if doc and not isinstance(error, OpsError) else told
 
 
 @contextmanager

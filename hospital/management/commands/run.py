@@ -53,16 +53,17 @@ class Command(BaseCommand):
 
     def _run(self, stage: Stage) -> None:
         stage.require_free_port()
-        supervisor = Supervisor(stage.children(), stage.data_dir, stage.environment(), self._say)
-        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(name, supervisor.interrupt)
         # manage.py put the local addresses into the environment unless somebody had set others.
         has_local = os.environ["DATABASE_URL"] == localdb.reserve(stage.data_dir).database_url
+        children = stage.children(has_local=has_local)
+        supervisor = Supervisor(children, stage.data_dir, stage.environment(), self._say)
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(name, supervisor.interrupt)
         try:
             if has_local:
                 self._start_services(stage)
             sign_ins = self._prepare(stage, supervisor, has_local=has_local)
-            self._say("Web server, worker, beat, watcher …")
+            self._say("Web server, workers, beat, watcher …")
             supervisor.start()
             self._wait_for_web(stage, supervisor)
             self._welcome(stage, sign_ins)

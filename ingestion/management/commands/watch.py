@@ -17,6 +17,7 @@ from ingestion.services.watching import Watch
 from ingestion.storage import Inbox, NoticeQueue, Places
 from ingestion.tasks import wake_a_worker
 from ops.management.manners import MannerlyCommand
+from ops.services.muting import is_muted
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,9 @@ class Turns:
         """Take a turn. Returns whether that worked; an outage ends nothing, and is said once."""
         try:
             close_old_connections()
+            if is_muted():
+                self._tell("this place is muted and takes nothing in: manage.py unmute", None)
+                return False
             registered = self._act()
         except (OperationalError, InterfaceError) as error:
             self._tell("database cannot be reached; the watch goes on", error)
@@ -96,8 +100,9 @@ class Turns:
             wake_a_worker()
         return True
 
-    def _tell(self, what: str, error: Exception) -> None:
+    def _tell(self, what: str, error: Exception | None) -> None:
         """Say it once, not twice a second for as long as it lasts."""
         if self._told != what:
-            log.error(what, extra={"error": type(error).__name__}, exc_info=error)
+            kind = type(error).__name__ if error else "muted"
+            log.error(what, extra={"error": kind}, exc_info=error)
         self._told = what

@@ -1,0 +1,68 @@
+"""A drill: a backup is restored beside the record, proven, measured, and dropped again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from django.db import transaction
+from django.utils import timezone
+
+from ops import audit
+from ops.choices import RestoreKind, RestoreStatus
+from ops.databases import Database
+from ops.errors import OpsError
+from ops.models import Restore
+from ops.server import drop
+from ops.services.restoring import Archive, grown, require_fit, stands_as_of
+
+SCRATCH = "vigil_drill"
+
+
+def drill(archive: Archive, *, by: str, say: Callable[[str], None] = lambda _: None) -> Restore:
+    """Restore into a scratch database, prove it by counts and checksums, drop it.
+
+    On record with how long it took, and what would have been lost had the database gone at this
+    moment. A failure is on record with its reason, and raised.
+    """
+    began = time.monotonic()
+    attempt = Restore.objects.create(
+        kind=RestoreKind.DRILL,
+        status=RestoreStatus.RUNNING,
+        source=archive.source,
+        target=SCRATCH,
+        by=by,
+        started_at=timezone.now(),
+    )
+    try:
+        require_fit(archive.about)
+        with grown(archive, beside=SCRATCH, say=say) as restored:
+            pass
+        drop(Database.of_owner(), restored.database)
+    except Exception as error:
+        _end(attempt, RestoreStatus.FAILED, _reason(error))
+        raise
+    attempt.seconds = restored.seconds | {"in all": round(time.monotonic() - began, 2)}
+    attempt.report = restored.report | {"reaches": stands_as_of(archive)}
+    _end(attempt, RestoreStatus.PROVEN, "")
+    return attempt
+
+
+def _end(attempt: Restore, status: RestoreStatus, failure: str) -> None:
+    attempt.status, attempt.failure, attempt.finished_at = status, failure, timezone.now()
+    with transaction.atomic():
+        attempt.save()
+        audit.record(f"drill.{status.value}", by=attempt.by, kind="drill", key=attempt.pk)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, OpsError) else type(error).__name__
+
+
+def give_up_unfinished() -> int:
+    """Say of drills on record as running, whose process is gone, that they failed."""
+    return Restore.objects.filter(kind=RestoreKind.DRILL, status=RestoreStatus.RUNNING).update(
+        status=RestoreStatus.FAILED,
+        failure="It was ended before it was done.",
+        finished_at=timezone.now(),
+    )

@@ -1,0 +1,237 @@
+"""The database's log is kept with the backups, segment by segment, and leads to any moment.
+
+Knows names of segments and their order; not what is in them.
+
+    wal/<system>/0000000100000000000000A7.gz.age
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from threading import Thread
+from typing import IO, Any
+
+from django.core.cache import cache
+from django.core.files.base import File
+from django.utils import timezone
+
+from ops.catalogue import Manifest, fetch, kept_names, manifest_of
+from ops.choices import BackupKind
+from ops.databases import Database, require_success, start
+from ops.encryption import decrypt, encrypt, identities, recipients
+from ops.errors import NothingToRecover
+from ops.models import Backup
+from ops.registry import Log, log_of_changes
+from ops.services.backing_up import make
+from ops.services.dumping import HashedFile, Written, contents_of
+from ops.services.restoring import Archive
+from ops.storage import AlreadyKept, backup_storage
+
+_START = re.compile(r"log start point: ([0-9A-F]+)/([0-9A-F]+) on timeline (\d+)")
+_SEGMENT_BYTES = 16 << 20
+_SHIPPED = "log-shipped-at"
+
+Say = Callable[[str], None]
+
+
+def ship() -> int:
+    """Keep every finished segment of the log, encrypted. Returns how many; 0 where there is none.
+
+    What was written a moment ago is in a segment of its own by then. Raises KeyMissing, OSError.
+    """
+    log = log_of_changes()
+    if log is None:
+        return 0
+    keys = recipients()
+    log.switch()
+    shipped = 0
+    system = log.system()
+    for segment in log.finished():
+        _keep_segment(system, segment, keys)
+        segment.unlink()
+        shipped += 1
+    cache.set(_SHIPPED, timezone.now(), timeout=None)
+    return shipped
+
+
+def shipped_at() -> datetime | None:
+    """Say until when the log was shipped, as far as that is known."""
+    found = cache.get(_SHIPPED)
+    return found if isinstance(found, datetime) else None
+
+
+def _keep_segment(system: str, segment: Path, keys: list[Any]) -> None:
+    with tempfile.TemporaryFile() as hidden:
+        with segment.open("rb") as plain:
+            encrypt(plain, hidden, to=keys)
+        hidden.seek(0)
+        # Kept already: its keeper died before it could forget it.
+        with suppress(AlreadyKept):
+            backup_storage().save(f"wal/{system}/{segment.name}.age", File(hidden))
+
+
+def back_up_base(*, by: str, say: Say = lambda _: None) -> Backup:
+    """Keep the whole cluster as it lies on its disk: from there the log leads to any moment.
+
+    Raises NothingToRecover where another keeps the log, and as `back_up` does.
+    """
+    log = _own_log()
+
+    def how(file: Path, tell: Say) -> tuple[Written, dict[str, Any]]:
+        return _base(log, file, tell)
+
+    return make(BackupKind.BASE, "base.tar.gz.age", how, by=by, say=say)
+
+
+def _own_log() -> Log:
+    log = log_of_changes()
+    if log is None:
+        raise NothingToRecover(
+            "The log of this database is kept by whoever runs it: bring it back to a moment with"
+            " their means (on RDS: point-in-time recovery)."
+        )
+    return log
+
+
+def _base(log: Log, file: Path, say: Say) -> tuple[Written, dict[str, Any]]:
+    say("copying the cluster")
+    keys = recipients()
+    process = log.base()
+    assert process.stdout
+    assert process.stderr
+    said: list[str] = []
+    ear = Thread(target=_hear, args=(process.stderr, said), daemon=True)
+    ear.start()
+    try:
+        with file.open("wb") as stream:
+            hidden = HashedFile(stream)
+            encrypt(process.stdout, hidden, to=keys)  # type: ignore[arg-type]
+    except OSError:
+        process.kill()
+        raise
+    finally:
+        process.stdout.close()
+        status = process.wait()
+        ear.join()
+    require_success("pg_basebackup", status, said)
+    about = {
+        "system": log.system(),
+        "first_segment": _first_segment(said),
+        "copied_at": timezone.now().isoformat(),
+        "recipients": [str(key) for key in keys],
+    }
+    return hidden.written, about
+
+
+def _hear(stderr: IO[bytes], said: list[str]) -> None:
+    said.extend(line.decode(errors="replace") for line in stderr)
+
+
+def _first_segment(said: list[str]) -> str:
+    """Name the segment with which a base begins: high and low part of a position, by segments."""
+    found = next(filter(None, map(_START.search, said)))
+    high, low = int(found[1], 16), int(found[2], 16)
+    return f"{int(found[3]):08X}{high:08X}{low // _SEGMENT_BYTES:08X}"
+
+
+@contextmanager
+def recovered_archive(until: datetime | None, *, say: Say) -> Iterator[Archive]:
+    """Give the database as it was at a moment, or as late as the log leads.
+
+    Raises KeyMissing first, then NothingToRecover, BackupAltered.
+    """
+    identities()
+    log, manifest = _own_log(), _base_before(until)
+    with tempfile.TemporaryDirectory(prefix="vigil-log-") as name:
+        base, segments = Path(name) / "base.tar.gz", Path(name) / "segments"
+        segments.mkdir()
+        say("fetching the base")
+        _fetch_base(manifest, base)
+        count = _fetch_segments(manifest, segments, say=say)
+        say(f"reading {count} segments of the log")
+        with log.recover(base, segments, until=until) as recovered:
+            with recovered.database.connect() as opened:
+                about = contents_of(opened, say=say)
+            reached = recovered.until or datetime.fromisoformat(manifest["copied_at"])
+            yield Archive(
+                f"the log until {reached:%Y-%m-%d %H:%M:%S} UTC",
+                about | {"version": manifest["version"], "reaches": reached.isoformat()},
+                lambda target: _pour(recovered.database, target),
+            )
+
+
+def _base_before(until: datetime | None) -> Manifest:
+    for name in kept_names(BackupKind.BASE):
+        manifest = manifest_of(name)
+        if until is None or datetime.fromisoformat(manifest["copied_at"]) <= until:
+            return manifest
+    raise NothingToRecover(
+        "No base backup is kept from before that moment: manage.py backups lists what there is."
+    )
+
+
+def _fetch_base(manifest: Manifest, base: Path) -> None:
+    with tempfile.TemporaryFile() as hidden:
+        fetch(manifest, hidden)
+        hidden.seek(0)
+        with base.open("wb") as plain:
+            decrypt(hidden, plain)
+
+
+def _fetch_segments(manifest: Manifest, folder: Path, *, say: Say) -> int:
+    storage, place = backup_storage(), f"wal/{manifest['system']}"
+    wanted = [name for name in _listed(place) if name[:24] >= manifest["first_segment"]]
+    for number, name in enumerate(wanted, 1):
+        say(f"fetching segment {number} of {len(wanted)}")
+        with tempfile.TemporaryFile() as packed:
+            with storage.open(f"{place}/{name}") as hidden:
+                decrypt(hidden, packed)
+            packed.seek(0)
+            with gzip.open(packed) as plain, (folder / name[:24]).open("wb") as target:
+                shutil.copyfileobj(plain, target)
+    return len(wanted)
+
+
+def _pour(database: Database, target: IO[bytes]) -> None:
+    process = start(
+        ["pg_dump", "--format=custom", "--compress=none", "--no-password"],
+        database,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout
+    assert process.stderr
+    shutil.copyfileobj(process.stdout, target)
+    said = [line.decode(errors="replace") for line in process.stderr]
+    require_success("pg_dump", process.wait(), said)
+
+
+def give_up_segments() -> int:
+    """Stop keeping segments from before the oldest base that is kept: they lead from nowhere."""
+    storage, given_up = backup_storage(), 0
+    first: dict[str, str] = {}
+    for name in kept_names(BackupKind.BASE):
+        manifest = manifest_of(name)
+        system = manifest["system"]
+        first[system] = min(first.get(system, "G"), manifest["first_segment"])
+    for system, needed_from in first.items():
+        place = f"wal/{system}"
+        for name in _listed(place):
+            if name[:24] < needed_from:
+                storage.delete(f"{place}/{name}")
+                given_up += 1
+    return given_up
+
+
+def _listed(place: str) -> list[str]:
+    try:
+        return sorted(backup_storage().listdir(place)[1])
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,106 @@
+"""What is due of backups and drills is done, once, whoever asks and however often.
+
+One failure does not stop the rest; each is an incident for operators.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from ops.catalogue import began_at, kept_names, manifest_of
+from ops.choices import BackupKind, RestoreKind
+from ops.errors import OpsError
+from ops.models import Restore
+from ops.registry import log_of_changes
+from ops.services.backing_up import back_up, due_kind, give_up_old
+from ops.services.drilling import drill, give_up_unfinished
+from ops.services.log_shipping import back_up_base, give_up_segments, recovered_archive, ship
+from ops.services.restoring import kept_archive
+
+log = logging.getLogger(__name__)
+
+BY = "vigil"
+_ONE_AT_A_TIME = 0x5649_4749_4C21
+_DAY = timedelta(days=1)
+
+
+def keep_up(*, now: datetime) -> list[str]:
+    """Do what is due; returns what was done. Does nothing where another is at it."""
+    done: list[str] = []
+    with _alone() as is_mine:
+        if not is_mine:
+            return done
+        if _is_base_due(now):
+            _try("base of the log", lambda: back_up_base(by=BY).name, done)
+        kind = due_kind(now)
+        if kind is None:
+            return done
+        if _try("backup", lambda: back_up(kind, by=BY).name, done):
+            _try("retention", lambda: _give_up(now), done)
+            _try("drill", _drill_newest, done)
+            if log_of_changes() is not None:
+                _try("drill of the log", _drill_log, done)
+    return done
+
+
+def _is_base_due(now: datetime) -> bool:
+    own = log_of_changes()
+    if own is None:
+        return False
+    newest = kept_names(BackupKind.BASE)[:1]
+    if not newest or began_at(newest[0]) < now - _DAY:
+        return True
+    # Another cluster than that of the newest base: its log leads nowhere.
+    return bool(manifest_of(newest[0])["system"] != own.system())
+
+
+def _give_up(now: datetime) -> str:
+    names = give_up_old(now=now, by=BY)
+    return f"{len(names)} backups and {give_up_segments()} segments given up"
+
+
+def _drill_newest() -> str:
+    give_up_unfinished()
+    newest = kept_names(BackupKind.DAILY, BackupKind.WEEKLY, BackupKind.MONTHLY)[0]
+    with kept_archive(newest) as archive:
+        return str(drill(archive, by=BY))
+
+
+def _drill_log() -> str:
+    ship()
+    with recovered_archive(None, say=lambda _: None) as archive:
+        return str(drill(archive, by=BY))
+
+
+def _try(what: str, act: Callable[[], str], done: list[str]) -> bool:
+    try:
+        done.append(act())
+    except Exception as error:  # pylint: disable=broad-exception-caught
+        words = str(error) if isinstance(error, OpsError) else type(error).__name__
+        log.error("%s failed", what, extra={"why": words})
+        done.append(f"{what} failed: {words}")
+        return False
+    return True
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_ONE_AT_A_TIME])
+        is_mine = cursor.fetchone()[0]
+    try:
+        yield is_mine
+    finally:
+        if is_mine:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_ONE_AT_A_TIME])
+
+
+def last_drill() -> Restore | None:
+    """Give the newest drill, however it ended."""
+    return Restore.objects.filter(kind=RestoreKind.DRILL).first()
