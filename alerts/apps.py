@@ -12,7 +12,10 @@ class AlertsConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("alerts.receivers")
+        from alerts.queries.rules import rules_as_data
         from alerts.services.evaluation import judge_again
-        from ops.registry import Follower, add_follower
+        from ops.registry import Configuration, Follower, add_configuration, add_follower
+
+        add_configuration(Configuration("rules", rules_as_data))
 
         add_follower(Follower("alerts", judge_again, order=50))

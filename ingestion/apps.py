@@ -9,7 +9,10 @@ class IngestionConfig(AppConfig):
     name = "ingestion"
 
     def ready(self) -> None:
+        from ingestion.queries.feeds import feeds_as_data
         from ingestion.services.catching_up import take_in_again
-        from ops.registry import Follower, add_follower
+        from ops.registry import Configuration, Follower, add_configuration, add_follower
+
+        add_configuration(Configuration("feeds", feeds_as_data))
 
         add_follower(Follower("files received since", take_in_again, order=20))

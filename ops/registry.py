@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ops.databases import Database
 
@@ -57,6 +57,15 @@ class Follower:
     order: int = 100
 
 
+@dataclass(frozen=True)
+class Configuration:
+    """A part of how the place is set up, told as plain data; no secrets, no patients."""
+
+    name: str
+    tell: Callable[[], Any]
+
+
+_configurations: dict[str, Configuration] = {}
 _probes: dict[str, Probe] = {}
 _followers: dict[str, Follower] = {}
 
@@ -69,6 +78,16 @@ def add_probe(probe: Probe) -> None:
 def probes() -> list[Probe]:
     """List the components, in the order of a page."""
     return sorted(_probes.values(), key=lambda probe: (probe.order, probe.name))
+
+
+def add_configuration(part: Configuration) -> None:
+    """Put a part among what a backup of the configuration holds."""
+    _configurations[part.name] = part
+
+
+def configurations() -> list[Configuration]:
+    """List the parts of the configuration, by name."""
+    return [_configurations[name] for name in sorted(_configurations)]
 
 
 def add_follower(follower: Follower) -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from hospital.localdb.places import LocalServicesFailed
+from hospital.localdb.places import TABLES_MADE, LocalServicesFailed
 from hospital.localdb.services import LocalServices, ensure, reserve
 
 # They read code, not rows; starting servers for them would only be slow.
@@ -16,7 +16,7 @@ WITHOUT_DATABASE = {
 }  # fmt: skip
 
 # They make the tables themselves, or are asked what is missing of them.
-WITHOUT_TABLES = {"migrate", "showmigrations", "sqlmigrate", "test"}
+WITHOUT_TABLES = {"drill", "migrate", "restore", "showmigrations", "sqlmigrate", "test"}
 
 
 def bring_services(arguments: list[str]) -> None:
@@ -39,6 +39,9 @@ def bring_services(arguments: list[str]) -> None:
         _announce(services)
         if needs_none or not _is_known(command):
             return
+        if command == "restore":
+            # Whoever restores knows that the database is gone, and wants another.
+            (data_dir() / TABLES_MADE).unlink(missing_ok=True)
         running = ensure(data_dir())
     except LocalServicesFailed as error:
         sys.exit(str(error))
@@ -59,7 +62,7 @@ def bring_tables(folder: Path) -> None:
     project = Path(__file__).resolve().parent.parent.parent
     sources = [*sorted(project.glob("*/migrations/*.py")), project / "requirements" / "run.txt"]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
-    stamp = folder / "tables"
+    stamp = folder / TABLES_MADE
     # One at a time: two commands that start on an empty folder must not both make the tables.
     with (folder / "tables.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+# The mark that the cluster of a data folder has tables, and with them a record.
+TABLES_MADE = "tables"
+
 
 class LocalServicesFailed(Exception):
     """Says in one sentence what is wrong and what to do next."""

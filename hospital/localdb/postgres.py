@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg2
 
-from hospital.localdb.places import LocalServicesFailed, Place, is_free
+from hospital.localdb.places import TABLES_MADE, LocalServicesFailed, Place, is_free
 from hospital.localdb.processes import Occupant, occupant, own_folder, run_as_server, survivors_in
 
 SUPERUSER = "vigil_admin"
@@ -43,6 +43,7 @@ class Postgres:
     def ensure(self) -> None:
         own_folder(self.folder)
         if not (self.cluster / "global" / "pg_control").exists():
+            self._require_no_loss()
             self._make_cluster()
         for _ in range(3):
             if not self.is_running():
@@ -55,6 +56,16 @@ class Postgres:
             f"PostgreSQL in {self.folder} does not answer: see {self.log}, stop it with "
             "manage.py localdb stop, then try again."
         )
+
+    def _require_no_loss(self) -> None:
+        """An empty database in the place of a lost one would show a board without patients."""
+        mark = self.place.data_dir / TABLES_MADE
+        if mark.exists():
+            raise LocalServicesFailed(
+                f"The database in {self.cluster} is gone, and there was one. Bring it back:"
+                " manage.py restore --at latest --to vigil --why '…'. To begin with an empty one,"
+                f" remove {mark}."
+            )
 
     def is_running(self) -> bool:
         return self._occupant() is Occupant.OURS

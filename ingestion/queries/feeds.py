@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
@@ -202,3 +203,12 @@ def refused_files_without_feed() -> int:
 def files_not_done() -> int:
     """Count the files that are on record and still to be read."""
     return FeedFile.objects.filter(status=FileStatus.RECEIVED).count()
+
+
+def feeds_as_data() -> list[dict[str, Any]]:
+    """Tell what is declared of each feed, for a backup of how the place is set up."""
+    return list(
+        Feed.objects.order_by("pk").values(
+            "source", "layout", "interval_minutes", "encoding", "is_day_first", "retired_at"
+        )
+    )

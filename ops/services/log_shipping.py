@@ -78,7 +78,9 @@ def _keep_segment(system: str, segment: Path, keys: list[Any]) -> None:
             backup_storage().save(f"wal/{system}/{segment.name}.age", File(hidden))
 
 
-def back_up_base(*, by: str, say: Say = lambda _: None) -> Backup:
+def back_up_base(
+    kind: BackupKind = BackupKind.BASE, *, by: str, why: str = "", say: Say = lambda _: None
+) -> Backup:
     """Keep the whole cluster as it lies on its disk: from there the log leads to any moment.
 
     Raises NothingToRecover where another keeps the log, and as `back_up` does.
@@ -88,7 +90,7 @@ def back_up_base(*, by: str, say: Say = lambda _: None) -> Backup:
     def how(file: Path, tell: Say) -> tuple[Written, dict[str, Any]]:
         return _base(log, file, tell)
 
-    return make(BackupKind.BASE, "base.tar.gz.age", how, by=by, say=say)
+    return make(kind, "base.tar.gz.age", how, by=by, why=why, say=say)
 
 
 def _own_log() -> Log:

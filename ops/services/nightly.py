@@ -18,6 +18,7 @@ from ops.errors import OpsError
 from ops.models import Restore
 from ops.registry import log_of_changes
 from ops.services.backing_up import back_up, due_kind, give_up_old
+from ops.services.configuration import back_up_configuration
 from ops.services.drilling import drill, give_up_unfinished
 from ops.services.log_shipping import back_up_base, give_up_segments, recovered_archive, ship
 from ops.services.restoring import kept_archive
@@ -40,6 +41,7 @@ def keep_up(*, now: datetime) -> list[str]:
         kind = due_kind(now)
         if kind is None:
             return done
+        _try("configuration", lambda: back_up_configuration(by=BY).name, done)
         if _try("backup", lambda: back_up(kind, by=BY).name, done):
             _try("retention", lambda: _give_up(now), done)
             _try("drill", _drill_newest, done)

@@ -6,10 +6,17 @@ import getpass
 from argparse import ArgumentParser
 from typing import Any
 
-from ops.choices import DUMPS, BackupKind
+from ops.choices import BackupKind
 from ops.management.manners import MannerlyCommand
 from ops.management.progress import Progress
 from ops.services.backing_up import back_up
+from ops.services.configuration import back_up_configuration
+from ops.services.log_shipping import back_up_base
+
+HOW = {
+    BackupKind.CONFIGURATION: back_up_configuration,
+    BackupKind.BASE: back_up_base,
+}
 
 
 class Command(MannerlyCommand):
@@ -24,8 +31,9 @@ class Command(MannerlyCommand):
         """Declare the kind, and for the record who and why."""
         parser.add_argument(
             "kind", nargs="?", default=BackupKind.POINT.value,
-            choices=[kind.value for kind in DUMPS],
-            help="how long it is to be kept; point: made by hand, kept as long as a daily one",
+            choices=BackupKind.values,
+            help="a dump, named by how long it is kept (point: made by hand, as long as a daily"
+            " one); configuration; or base, the cluster from which the log leads to any moment",
         )  # fmt: skip
         parser.add_argument("--why", default="", help="the reason, for the record")
         parser.add_argument("--by", default="", help="who does it; else the system's user")
@@ -34,7 +42,8 @@ class Command(MannerlyCommand):
         """Make it, showing each step."""
         progress = Progress()
         try:
-            backup = back_up(
+            how = HOW.get(BackupKind(options["kind"]), back_up)
+            backup = how(
                 BackupKind(options["kind"]),
                 by=options["by"] or getpass.getuser(),
                 why=options["why"],
@@ -42,11 +51,11 @@ class Command(MannerlyCommand):
             )
         finally:
             progress.end()
-        tables = backup.manifest["tables"]
-        rows = sum(table["rows"] for table in tables.values())
         seconds = backup.manifest["seconds"]
-        self.stdout.write(
-            f"{backup.name}: {len(tables)} tables, {rows:,} rows, {backup.size or 0:,} bytes"
-            f" encrypted, in {seconds} s.\nIt is proven only when it was restored:"
-            f" manage.py drill {backup.name}"
-        )
+        self.stdout.write(f"{backup.name}: {backup.size or 0:,} bytes encrypted, in {seconds} s.")
+        if tables := backup.manifest.get("tables"):
+            rows = sum(table["rows"] for table in tables.values())
+            self.stdout.write(
+                f"{len(tables)} tables, {rows:,} rows. It is proven only when it was restored:"
+                f" manage.py drill {backup.name}"
+            )
