@@ -9,8 +9,7 @@ from alerts.models import AlertRule
 
 def rules_as_data() -> list[dict[str, Any]]:
     """Tell each rule's thresholds."""
-    return list(
-        AlertRule.objects.order_by("pk").values(
-            "kind", "department__name", "threshold_hours", "second_tier_hours"
-        )
+    rules = AlertRule.objects.order_by("pk").values(
+        "kind", "department__name", "threshold_hours", "second_tier_hours"
     )
+    return [dict(rule) for rule in rules]

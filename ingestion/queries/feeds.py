@@ -207,8 +207,7 @@ def files_not_done() -> int:
 
 def feeds_as_data() -> list[dict[str, Any]]:
     """Tell what is declared of each feed, for a backup of how the place is set up."""
-    return list(
-        Feed.objects.order_by("pk").values(
-            "source", "layout", "interval_minutes", "encoding", "is_day_first", "retired_at"
-        )
+    feeds = Feed.objects.order_by("pk").values(
+        "source", "layout", "interval_minutes", "encoding", "is_day_first", "retired_at"
     )
+    return [dict(feed) for feed in feeds]
