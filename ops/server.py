@@ -38,17 +38,25 @@ def use_of(server: Database, name: str) -> tuple[int, int]:
 
 
 def create(server: Database, name: str) -> None:
-    """Make an empty database that the application may use, and nobody else."""
+    """Make an empty database that those may use who may use this server's own, and nobody else."""
     _say_to(server, sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
-    application = str(connection.settings_dict["USER"])
-    for right in (
-        sql.SQL("REVOKE ALL ON DATABASE {name} FROM PUBLIC"),
-        sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {name} TO {application}"),
-    ):
-        _say_to(
-            server,
-            right.format(name=sql.Identifier(name), application=sql.Identifier(application)),
+    _say_to(server, sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+    for role in _users_of(server):
+        statement = sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}")
+        _say_to(server, statement.format(sql.Identifier(name), sql.Identifier(role)))
+
+
+def _users_of(server: Database) -> list[str]:
+    """Name the roles that may connect to the server's own database."""
+    with server.named(MAINTENANCE).connect() as opened, opened.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT rolname FROM pg_database d, aclexplode(d.datacl) a"
+            " JOIN pg_roles r ON r.oid = a.grantee"
+            " WHERE d.datname = %s AND a.privilege_type = 'CONNECT' ORDER BY 1",
+            [server.name],
         )
+        found = [role for (role,) in cursor.fetchall()]
+    return sorted({*found, str(connection.settings_dict["USER"])})
 
 
 def drop(server: Database, name: str) -> None:

@@ -81,7 +81,8 @@ class KeptBucket(S3Storage):  # type: ignore[misc]  # django-storages has no typ
 
     def get_object_parameters(self, name: str) -> dict[str, Any]:
         """Lock each object for as long as its kind is to be kept."""
-        kind = name.partition("/")[0]
+        # The name comes with the bucket's prefix before it.
+        kind = name.removeprefix(f"{self.location}/").partition("/")[0]
         days = settings.KEPT_DAYS.get(kind)
         locked: dict[str, Any] = {}
         if days:

@@ -200,6 +200,11 @@ def _cause_of(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f" ({tempfile.gettempdir()} or where backups are kept)"
         return f"{error.strerror}{where}: make room or mend the storage, then try again."
+    if type(error).__module__.startswith("botocore"):
+        return (
+            f"The storage of the backups does not answer, or refuses ({type(error).__name__}): look"
+            " after HOSPITAL_BACKUP_BUCKET and its rights, then try again."
+        )
     # The text of an unforeseen error may quote a row.
     return f"It met {type(error).__name__}: see the log of whoever made it."
 
