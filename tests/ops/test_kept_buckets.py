@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -46,10 +47,9 @@ def _cloud(tmp_path: Path, transactional_db: None) -> Iterator[Cloud]:
         override_settings(STORAGES=storages),
     ):
         cloud = Cloud()
+        place: Any = {"LocationConstraint": REGION}
         cloud.s3.create_bucket(
-            Bucket=BUCKET,
-            CreateBucketConfiguration={"LocationConstraint": REGION},
-            ObjectLockEnabledForBucket=True,
+            Bucket=BUCKET, CreateBucketConfiguration=place, ObjectLockEnabledForBucket=True
         )
         yield cloud
 
