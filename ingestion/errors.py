@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ops.errors import OpsError
+
 if TYPE_CHECKING:
     from ingestion.choices import RefusalReason
 
@@ -32,7 +34,7 @@ class FileRefused(Exception):
         return self.reason.is_permanent
 
 
-class TimeZoneNotSet(Exception):
+class TimeZoneNotSet(OpsError):
     """A time without offset was met and nobody has said in which zone the hospital lives."""
 
     is_permanent = False
@@ -44,7 +46,7 @@ class TimeZoneNotSet(Exception):
         )
 
 
-class NotCarriedOut(Exception):
+class NotCarriedOut(OpsError):
     """An operator's act that cannot be done as things stand; nothing was changed. Says why."""
 
     is_permanent = True

@@ -16,7 +16,6 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from ingestion.admin.acts import MOST_BYTES, Act, WhyForm, WorkedAdmin, ask_or_act
 from ingestion.admin.filters import (
     FileAge,
     IsApplied,
@@ -40,6 +39,7 @@ from ingestion.services.quarantine import (
     left_standing,
     replay_files,
 )
+from ops.acts import MOST_BYTES, Act, WhyForm, WorkedAdmin, ask_or_act
 from ops.readonly import ReadOnlyAdmin
 
 

@@ -15,11 +15,11 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
-from ingestion.admin.acts import WhyForm
 from ingestion.choices import ConflictKind
 from ingestion.errors import NotCarriedOut
 from ingestion.models import ConflictDecision
 from ingestion.services.conflicts import NOBODY, Standing, decide_conflict, standing_of
+from ops.acts import WhyForm
 from ops.readonly import ReadOnlyAdmin
 
 _NOBODY = "nobody"

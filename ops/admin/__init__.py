@@ -1,5 +1,5 @@
 """The operators' pages of this application; Django finds them here."""
 
-from ops.admin import audit
+from ops.admin import audit, backups
 
-__all__ = ["audit"]
+__all__ = ["audit", "backups"]

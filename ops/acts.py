@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from ingestion.errors import NotCarriedOut, TimeZoneNotSet
+from ops.errors import OpsError
 from ops.readonly import ReadOnlyAdmin
 
 # A page that reads a night's files again would be cut off half-way: the command is for those.
@@ -40,7 +40,7 @@ class Act:
     """One act as operators are asked about it.
 
     `carry_out` does it, says of each part whether it went well and what came of it, and raises
-    NotCarriedOut. It is given the objects, who acts, why, and what else the form holds.
+    OpsError. It is given the objects, who acts, why, and what else the form holds.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Act:
 class WorkedAdmin(ReadOnlyAdmin):
     """A read-only list on which those may act who may change its model."""
 
-    change_form_template = "admin/ingestion/worked.html"
+    change_form_template = "admin/ops/worked.html"
     # Added to the list's address when an act is asked for on an object's own page: the list must
     # not leave out that object.
     all_of_it = ""
@@ -111,10 +111,10 @@ def ask_or_act(
             "opts": model_admin.opts,
             "checkbox": ACTION_CHECKBOX_NAME,
         }
-        return TemplateResponse(request, "admin/ingestion/confirm.html", context)
+        return TemplateResponse(request, "admin/ops/confirm.html", context)
     try:
         done = act.carry_out(objects, by=request.user.get_username(), **form.cleaned_data)
-    except (NotCarriedOut, TimeZoneNotSet) as error:
+    except OpsError as error:
         model_admin.message_user(request, f"{error} Nothing was changed.", messages.ERROR)
         return None
     for is_well, text in done:
