@@ -6,6 +6,8 @@ Knows no table. Everything is done as the owner, who may make databases.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg2
 from django.db import connection
@@ -35,6 +37,19 @@ def use_of(server: Database, name: str) -> tuple[int, int]:
         )
         tables, sessions = cursor.fetchone()
         return tables, sessions
+
+
+@contextmanager
+def alone_with(server: Database, name: str) -> Iterator[None]:
+    """Be the only one who makes a database of this name. Raises TargetInUse."""
+    with (
+        server.named(MAINTENANCE).connect(autocommit=True) as opened,
+        opened.cursor() as cursor,
+    ):
+        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name])
+        if not cursor.fetchone()[0]:
+            raise TargetInUse(f"Another restore makes {name} at this moment: wait for its end.")
+        yield
 
 
 def create(server: Database, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from ops import audit
@@ -16,8 +16,6 @@ from ops.models import Restore
 from ops.server import drop
 from ops.services.restoring import Archive, grown, require_fit, stands_as_of
 
-SCRATCH = "vigil_drill"
-
 
 def drill(archive: Archive, *, by: str, say: Callable[[str], None] = lambda _: None) -> Restore:
     """Restore into a scratch database, prove it by counts and checksums, drop it.
@@ -26,17 +24,18 @@ def drill(archive: Archive, *, by: str, say: Callable[[str], None] = lambda _: N
     moment. A failure is on record with its reason, and raised.
     """
     began = time.monotonic()
+    scratch = f"{connection.settings_dict['NAME']}_drill"
     attempt = Restore.objects.create(
         kind=RestoreKind.DRILL,
         status=RestoreStatus.RUNNING,
         source=archive.source,
-        target=SCRATCH,
+        target=scratch,
         by=by,
         started_at=timezone.now(),
     )
     try:
         require_fit(archive.about)
-        with grown(archive, beside=SCRATCH, say=say) as restored:
+        with grown(archive, beside=scratch, say=say) as restored:
             pass
         drop(Database.of_owner(), restored.database)
     except Exception as error:

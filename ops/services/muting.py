@@ -10,11 +10,12 @@ from ops.models import Muting
 
 
 def mute(*, by: str, why: str) -> Muting:
-    """Mute the place, in a transaction; where it is muted already, it stays as it was."""
-    muting = Muting.objects.filter(ended_at__isnull=True).first()
-    if muting is None:
-        muting = Muting.objects.create(muted_at=timezone.now(), muted_by=by, why=why)
-        audit.record("place.muted", by=by, kind="place", key=muting.pk, why=why)
+    """Mute the place; where it is muted already, it stays as it was."""
+    with transaction.atomic():
+        muting = Muting.objects.filter(ended_at__isnull=True).first()
+        if muting is None:
+            muting = Muting.objects.create(muted_at=timezone.now(), muted_by=by, why=why)
+            audit.record("place.muted", by=by, kind="place", key=muting.pk, why=why)
     return muting
 
 

@@ -34,20 +34,27 @@ def keep_up(*, now: datetime) -> list[str]:
     """Do what is due; returns what was done. Does nothing where another is at it."""
     done: list[str] = []
     with _alone() as is_mine:
-        if not is_mine:
-            return done
-        if _is_base_due(now):
-            _try("base of the log", lambda: back_up_base(by=BY).name, done)
-        kind = due_kind(now)
-        if kind is None:
-            return done
-        _try("configuration", lambda: back_up_configuration(by=BY).name, done)
-        if _try("backup", lambda: back_up(kind, by=BY).name, done):
-            _try("retention", lambda: _give_up(now), done)
-            _try("drill", _drill_newest, done)
-            if log_of_changes() is not None:
-                _try("drill of the log", _drill_log, done)
-    return done
+        if is_mine:
+            _try("base of the log", lambda: _base_if_due(now), done)
+            _try("night", lambda: _night(now, done), done)
+    return [words for words in done if words]
+
+
+def _base_if_due(now: datetime) -> str:
+    return back_up_base(by=BY).name if _is_base_due(now) else ""
+
+
+def _night(now: datetime, done: list[str]) -> str:
+    kind = due_kind(now)
+    if kind is None:
+        return ""
+    _try("configuration", lambda: back_up_configuration(by=BY).name, done)
+    if _try("backup", lambda: back_up(kind, by=BY).name, done):
+        _try("retention", lambda: _give_up(now), done)
+        _try("drill", _drill_newest, done)
+        if log_of_changes() is not None:
+            _try("drill of the log", _drill_log, done)
+    return ""
 
 
 def _is_base_due(now: datetime) -> bool:

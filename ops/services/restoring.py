@@ -33,7 +33,7 @@ from ops.encryption import decrypt, identities
 from ops.errors import BackupDoesNotFit, OpsError, RestoreFailed, TargetInUse
 from ops.models import Restore
 from ops.registry import followers
-from ops.server import MAINTENANCE, create, drop, exists, rename, use_of
+from ops.server import MAINTENANCE, alone_with, create, drop, exists, rename, use_of
 from ops.services.dumping import contents_of
 from ops.services.muting import mute
 
@@ -123,8 +123,8 @@ def grown(archive: Archive, *, beside: str, say: Say) -> Iterator[Restored]:
     name = f"{beside[: _LONGEST_NAME - 10]}_restoring"
     restored = Restored(archive.source, name)
     server = Database.of_owner()
-    drop(server, name)
-    try:
+    with alone_with(server, name), _nothing_left(server, restored):
+        drop(server, name)
         create(server, name)
         with timed(restored, "restore"):
             _pour(archive, server.named(name), say=say)
@@ -133,12 +133,19 @@ def grown(archive: Archive, *, beside: str, say: Say) -> Iterator[Restored]:
         with timed(restored, "migrate"):
             _migrate(name)
         yield restored
+
+
+@contextmanager
+def _nothing_left(server: Database, restored: Restored) -> Iterator[None]:
+    """Drop what was begun where something goes wrong, and say what that was."""
+    try:
+        yield
     except Exception as error:
-        drop(server, name)
+        drop(server, restored.database)
         if isinstance(error, OpsError):
             raise
         raise RestoreFailed(
-            f"The restore of {archive.source} failed with {type(error).__name__}"
+            f"The restore of {restored.source} failed with {type(error).__name__}"
             f" ({_told(error)}); nothing half-restored is left."
         ) from error
 

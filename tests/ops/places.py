@@ -86,8 +86,8 @@ def databases() -> set[str]:
     with Database.of_owner().connect() as opened, opened.cursor() as cursor:
         cursor.execute(
             "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
-            " OR starts_with(datname, 'vigil_drill')",
-            [target()],
+            " OR starts_with(datname, %s)",
+            [target(), f"{connection.settings_dict['NAME']}_drill"],
         )
         return {name for (name,) in cursor.fetchall()}
 
