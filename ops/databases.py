@@ -92,14 +92,6 @@ class Database:
 
 
 @contextmanager
-def as_owner() -> Iterator[None]:
-    """Let Django's own connection be the owner's for the length of a block."""
-    application = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD")}
-    with _connected_to({name: settings.DATABASE_OWNER[name] for name in application}):
-        yield
-
-
-@contextmanager
 def with_database(name: str) -> Iterator[None]:
     """Let Django's own connection lead to another database, as the owner."""
     owner = {part: settings.DATABASE_OWNER[part] for part in ("USER", "PASSWORD")}
@@ -110,15 +102,16 @@ def with_database(name: str) -> Iterator[None]:
 @contextmanager
 def _connected_to(other: dict[str, Any]) -> Iterator[None]:
     own = connections["default"]
-    before = dict(own.settings_dict)
+    before = own.settings_dict
     own.close()
-    own.settings_dict.update(other)
+    # A dictionary of our own: the other is shared by all threads, and whoever of them connected
+    # anew meanwhile would write into a scratch database.
+    own.settings_dict = {**before, **other}
     try:
         yield
     finally:
         own.close()
-        own.settings_dict.clear()
-        own.settings_dict.update(before)
+        own.settings_dict = before
 
 
 def program(name: str) -> str:

@@ -100,6 +100,9 @@ def restore(
     _require_free(to, is_overwriting=is_overwriting)
     started_at = timezone.now()
     with grown(archive, beside=to, say=say) as restored:
+        with with_database(restored.database):
+            # Before it bears the name that running processes know.
+            start_muted(restored.source, to, by=by, why=why)
         before = _take_place(restored.database, to, is_overwriting=is_overwriting, say=say)
     restored.database = to
     restored.report["kept_aside"] = before
@@ -140,9 +143,9 @@ def _nothing_left(server: Database, restored: Restored) -> Iterator[None]:
     """Drop what was begun where something goes wrong, and say what that was."""
     try:
         yield
-    except Exception as error:
+    except BaseException as error:
         drop(server, restored.database)
-        if isinstance(error, OpsError):
+        if isinstance(error, OpsError) or not isinstance(error, Exception):
             raise
         raise RestoreFailed(
             f"The restore of {restored.source} failed with {type(error).__name__}"
@@ -205,12 +208,12 @@ def _pour(archive: Archive, target: Database, *, say: Say) -> None:
     said: list[str] = []
     ear = Thread(target=_hear, args=(process.stderr, said, say), daemon=True)
     ear.start()
-    failure: Exception | None = None
+    failure: BaseException | None = None
     try:
         archive.pour(process.stdin)
     except BrokenPipeError:
         pass  # pg_restore ended early, and says why
-    except Exception as error:  # pylint: disable=broad-exception-caught
+    except BaseException as error:  # pylint: disable=broad-exception-caught
         failure = error
         process.kill()  # half an archive must not be taken for a whole one
     with suppress(BrokenPipeError):
@@ -271,14 +274,18 @@ def _take_place(name: str, to: str, *, is_overwriting: bool, say: Say) -> str:
     return before
 
 
-def _settle(restored: Restored, *, started_at: Any, by: str, why: str, say: Say) -> None:
-    """In the restored database: mute it, catch up with what came later, put that on record."""
+def start_muted(source: str, database: str, *, by: str, why: str) -> None:
+    """Mute a restored database, and put on its trail from what and why it was restored."""
     with transaction.atomic():
-        mute(by=by, why=f"Restored from {restored.source}.")
+        mute(by=by, why=f"Restored from {source}.")
         audit.record(
-            "database.restored", by=by, kind="database", key=restored.database, why=why,
-            details={"source": restored.source},
+            "database.restored", by=by, kind="database", key=database, why=why,
+            details={"source": source},
         )  # fmt: skip
+
+
+def _settle(restored: Restored, *, started_at: Any, by: str, why: str, say: Say) -> None:
+    """In the restored database: catch up with what came later, and put that on record."""
     with timed(restored, "catch up"):
         restored.report["caught_up"], restored.report["not_caught_up"] = catch_up(say=say)
     Restore.objects.create(
