@@ -85,7 +85,7 @@ def back_up_base(
 
     Raises NothingToRecover where another keeps the log, and as `back_up` does.
     """
-    log = _own_log()
+    log = own_log()
 
     def how(file: Path, tell: Say) -> tuple[Written, dict[str, Any]]:
         return _base(log, file, tell)
@@ -93,7 +93,8 @@ def back_up_base(
     return make(kind, "base.tar.gz.age", how, by=by, why=why, say=say)
 
 
-def _own_log() -> Log:
+def own_log() -> Log:
+    """Give the log that this place keeps. Raises NothingToRecover."""
     log = log_of_changes()
     if log is None:
         raise NothingToRecover(
@@ -151,7 +152,7 @@ def recovered_archive(until: datetime | None, *, say: Say) -> Iterator[Archive]:
     Raises KeyMissing first, then NothingToRecover, BackupAltered.
     """
     identities()
-    log, manifest = _own_log(), _base_before(until)
+    log, manifest = own_log(), _base_before(until)
     with tempfile.TemporaryDirectory(prefix="vigil-log-") as name:
         base, segments = Path(name) / "base.tar.gz", Path(name) / "segments"
         segments.mkdir()

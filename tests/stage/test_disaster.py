@@ -39,9 +39,9 @@ _OPEN_ALERTS = (
 )
 
 
-def ask(data: Path, statement: str) -> set[tuple[Any, ...]]:
-    """Ask the embedded database of a data folder."""
-    opened = psycopg2.connect(localdb.reserve(data).owner_url)
+def ask(data: Path, statement: str, *, database: str = "vigil") -> set[tuple[Any, ...]]:
+    """Ask a database of the embedded server of a data folder."""
+    opened = psycopg2.connect(localdb.reserve(data).owner_url, dbname=database)
     try:
         with opened.cursor() as cursor:
             cursor.execute(statement)
