@@ -52,9 +52,10 @@ def fill(place: Scratch, database: str, *, tests: int, people: int) -> None:
 # What follows from the rest: each patient's last test, and since when the admission is quiet.
 _DERIVED = (
     "SET session_replication_role = replica",
-    """UPDATE ingestion_patient p SET last_test_at = t.ordered_at, last_test_name = t.name
-       FROM (SELECT DISTINCT ON (patient_id) patient_id, ordered_at, name FROM ingestion_labtest
-             ORDER BY patient_id, ordered_at DESC) AS t
+    """UPDATE ingestion_patient p SET last_test_at = t.ordered_at, last_test_number = t.test_id,
+           last_test_name = t.name
+       FROM (SELECT DISTINCT ON (patient_id) patient_id, ordered_at, test_id, name
+             FROM ingestion_labtest ORDER BY patient_id, ordered_at DESC, test_id DESC) AS t
        WHERE t.patient_id = p.id""",
     """UPDATE ingestion_admission a SET quiet_since = greatest(a.admitted_at, p.last_test_at)
        FROM ingestion_patient p WHERE p.id = a.patient_id""",

@@ -83,11 +83,12 @@ class Record(models.Model):
         abstract = True
 
 
-@remembers("PatientBefore", exclude=["last_test_at", "last_test_name"])
+@remembers("PatientBefore", exclude=["last_test_at", "last_test_number", "last_test_name"])
 class Patient(Record):
     """One person, by the PMS's patient_id. Holds name, birth date and other personal data.
 
-    The last two fields are derived: the latest order or performed time that counts.
+    The last three fields are derived: the latest order or performed time that counts, and the test
+    that it is of. Of several, that with the greatest number.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -101,6 +102,7 @@ class Patient(Record):
     blood_type = models.TextField(null=True)
     allergies = models.TextField(null=True)
     last_test_at = models.DateTimeField(null=True)
+    last_test_number = models.CharField(max_length=64, null=True, help_text="Its test_id.")
     last_test_name = models.TextField(null=True)
 
     class Meta:

@@ -317,7 +317,7 @@ def _gather_last_tests(at: datetime) -> None:
         ), latest AS (
             SELECT lab_test_id, max(performed_at) AS at FROM performed GROUP BY lab_test_id
         )
-        SELECT DISTINCT ON (p.patient_id) p.patient_id AS patient, t.name,
+        SELECT DISTINCT ON (p.patient_id) p.patient_id AS patient, t.test_id AS number, t.name,
             greatest(t.ordered_at, latest.at) AS at
         FROM patients_touched p LEFT JOIN tests_touched t USING (patient_id)
         LEFT JOIN latest ON latest.lab_test_id = t.id
@@ -335,7 +335,8 @@ def _show_patients(at: datetime) -> None:
         for name in columns_kept_of(Patient)
         if name not in ("id", "patient_id")
     }
-    for name, derived in (("last_test_at", "at"), ("last_test_name", "name")):
+    for derived in ("at", "number", "name"):
+        name = f"last_test_{derived}"
         instead[name] = f"CASE WHEN q.patient IS NULL THEN m.{name} ELSE q.{derived} END"
     show(
         Patient,

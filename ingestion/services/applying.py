@@ -41,6 +41,13 @@ CREATED, UPDATED, UNCHANGED, SUPERSEDED, WAITING = range(5)
 NEWER, AGAIN, LATE = range(1, 4)
 _RESULTS = (LAB_RESULTS, COMBINED_RESULTS)
 _PATIENT_OF_TEST = "(SELECT patient_id FROM ingestion_labtest WHERE id = parent)"
+# Whom a record touches, and which test of theirs, as SQL on its key and its parent's.
+_TOUCHES = {
+    PATIENTS: "key, NULL",
+    ADMISSIONS: "parent, NULL",
+    LAB_TESTS: "parent, key",
+    **dict.fromkeys(_RESULTS, f"{_PATIENT_OF_TEST}, parent"),
+}
 
 
 # Each outcome with its lines, those of the commonest aside. A combined row did the first of what
@@ -165,7 +172,7 @@ class Applying:
         inserted |= {name: f"coalesce(s.{name}, FALSE)" for name in table.switches}
         derived = {name: text.format(**inserted) for name, text in table.derived.items()}
         columns = inserted | derived | self._bookkeeping(table)
-        rows, patient = staged_rows(table), "parent"
+        rows = staged_rows(table)
         before = ""
         if table in (ADMISSIONS, LAB_TESTS):
             rows += " s LEFT JOIN ingestion_patient p ON p.patient_id = s.patient_number"
@@ -173,10 +180,7 @@ class Applying:
         elif table in _RESULTS:
             ids = f"SELECT DISTINCT test_id FROM {table.stage}"
             before = PLACED.format(ids=ids, rows=rows) + ", "
-            rows, patient = (
-                "placed s",
-                "(SELECT patient_id FROM ingestion_labtest WHERE id = parent)",
-            )
+            rows = "placed s"
             columns |= {"lab_test_id": "s.lab_test_id", "waits_for": "s.waits_for"}
         else:
             rows += " s"
@@ -193,13 +197,13 @@ class Applying:
                 ORDER BY {", ".join(f"s.{name}" for name in table.identity)}, s.line
                 ON CONFLICT ({", ".join(table.identity)}){conflict} DO NOTHING
                 RETURNING said_line AS line, created_in_id AS begun,
-                    {table.parent or "id"} AS parent
+                    {table.parent or "id"} AS parent, id AS key
             ), done AS (
                 INSERT INTO stage_done (number, line, outcome)
                 SELECT {table.number}, line, {outcome} FROM made
             ), touched AS (
-                INSERT INTO stage_touched SELECT DISTINCT patient
-                FROM (SELECT {patient} AS patient FROM made) AS of WHERE patient IS NOT NULL
+                INSERT INTO stage_touched SELECT {_TOUCHES[table]} FROM made
+                WHERE parent IS NOT NULL
             )
             SELECT count(*), count(*) FILTER (WHERE parent IS NULL) FROM made
             """
@@ -281,10 +285,8 @@ class Applying:
         taken["extra"] = "t.extra || s.extra"
         taken["statements"] = f"t.statements || {book['statements']}"
         taken["known_at"] = "greatest(t.known_at, %(now)s)"
-        parent = table.parent or "id"
-        patient = {"patient_id": "parent", "lab_test_id": _PATIENT_OF_TEST}.get(
-            parent, "NULL::uuid"
-        )
+        # That a patient is called otherwise now touches no test.
+        parent = f"t.{table.parent}" if table.parent else "NULL::uuid"
         self._run(
             f"""
             WITH written AS (
@@ -292,11 +294,10 @@ class Applying:
                 SET {", ".join(f"{name} = {value}" for name, value in taken.items())}
                 FROM stage_met m JOIN {staged_rows(table)} s ON s.line = m.line
                 WHERE m.number = {table.number} AND m.way = {NEWER} AND {on_identity(table)}
-                RETURNING m.is_same, t.{parent} AS parent
+                RETURNING m.is_same, {parent} AS parent, t.id AS key
             )
-            INSERT INTO stage_touched SELECT DISTINCT patient FROM (
-                SELECT {patient} AS patient FROM written WHERE NOT is_same
-            ) AS of WHERE patient IS NOT NULL
+            INSERT INTO stage_touched SELECT {_TOUCHES[table]} FROM written
+            WHERE NOT is_same AND parent IS NOT NULL
             """
         )
 
@@ -327,12 +328,12 @@ class Applying:
                         known_at = greatest(t.known_at, %(now)s)
                     FROM stage_patient s JOIN ingestion_patient p ON p.patient_id = s.patient_id
                     WHERE t.patient_number = s.patient_id AND t.patient_id IS NULL
-                    RETURNING t.patient_id, ARRAY[{identity}] AS identity
+                    RETURNING t.id AS key, t.patient_id AS parent, ARRAY[{identity}] AS identity
                 ), found AS (
                     INSERT INTO stage_found (kind, identity)
                     SELECT '{table.kind}', identity FROM linked
                 ), touched AS (
-                    INSERT INTO stage_touched SELECT DISTINCT patient_id FROM linked
+                    INSERT INTO stage_touched SELECT {_TOUCHES[table]} FROM linked
                 )
                 SELECT count(*), 0 FROM linked
                 """

@@ -79,8 +79,10 @@ def attach_results(ids: str, *, now: datetime, given: Sequence[Any] = ()) -> int
                     THEN ARRAY[test_id::text, patient_number::text] ELSE ARRAY[result_id::text] END
                 FROM moved WHERE lab_test_id IS NOT NULL
             ), touched AS (
-                INSERT INTO stage_touched SELECT patient FROM moved WHERE patient IS NOT NULL
-                UNION SELECT t.patient_id FROM moved m JOIN ingestion_labtest t ON t.id = m.was
+                INSERT INTO stage_touched
+                SELECT patient, lab_test_id FROM moved WHERE patient IS NOT NULL
+                UNION SELECT t.patient_id, t.id
+                FROM moved m JOIN ingestion_labtest t ON t.id = m.was
                 WHERE t.patient_id IS NOT NULL
             )
             SELECT count(*) FROM moved

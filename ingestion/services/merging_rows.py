@@ -18,7 +18,10 @@ from ingestion.choices import RowOutcome
 from ingestion.merging import EXTRA, Timeline, Version, merge
 from ingestion.models import FeedFile, LateVersion
 from ingestion.services.tables import (
+    ADMISSIONS,
     COMBINED_RESULTS,
+    LAB_RESULTS,
+    LAB_TESTS,
     ColumnSets,
     Entry,
     Identity,
@@ -159,16 +162,19 @@ def _plain(value: object) -> str:
 
 def _touch(table: Table, entries: list[Entry]) -> None:
     """Note whose records these are: all of them, since what follows from them was written anew."""
-    parents = [entry.parent for entry in entries if entry.parent is not None]
     query = {
-        "patient_id": "SELECT unnest(%s::uuid[])",
-        "lab_test_id": (
-            "SELECT patient_id FROM ingestion_labtest WHERE id = ANY(%s) AND patient_id IS NOT NULL"
-        ),
-    }.get(table.parent or "")
-    if query and parents:
+        ADMISSIONS: "SELECT patient_id, NULL FROM ingestion_admission WHERE id = ANY(%s)",
+        LAB_TESTS: "SELECT patient_id, id FROM ingestion_labtest WHERE id = ANY(%s)",
+        LAB_RESULTS: _TEST_OF_RESULTS,
+        COMBINED_RESULTS: _TEST_OF_RESULTS,
+    }.get(table)
+    linked = [entry.key for entry in entries if entry.parent is not None]
+    if query and linked:
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO stage_touched {query}",
-                [[str(each) if table.parent == "patient_id" else each for each in parents]],
-            )
+            cursor.execute(f"INSERT INTO stage_touched {query}", [linked])
+
+
+_TEST_OF_RESULTS = (
+    "SELECT t.patient_id, t.id FROM ingestion_labresult r JOIN ingestion_labtest t"
+    " ON t.id = r.lab_test_id WHERE r.id = ANY(%s)"
+)

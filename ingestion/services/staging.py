@@ -34,7 +34,7 @@ SUBJECTS = "stage_subject"
 FLAWS = "stage_flaw"
 # The other temporary tables. `done` says what a line did to a record of a kind, `met` how a line
 # meets a record that was there, `found` which records found their parent, `touched` which patients
-# it concerns, `last` which is the last test of each.
+# it concerns and which test of theirs, `last` which is the last test of each.
 _OTHERS = {
     REJECTED: (
         *(("line", "int"), ("raw", "text"), ("reason", "text"), ('"column"', "text")),
@@ -47,8 +47,10 @@ _OTHERS = {
     "stage_done": (("number", "int"), ("line", "int"), ("outcome", "int")),
     "stage_met": (("number", "int"), ("line", "int"), ("way", "int"), ("is_same", "boolean")),
     "stage_found": (("kind", "text"), ("identity", "text[]")),
-    "stage_touched": (("patient", "uuid"),),
-    "stage_last": (("patient", "uuid"), ("at", "timestamptz"), ("name", "text")),
+    "stage_touched": (("patient", "uuid"), ("test", "bigint")),
+    "stage_last": (
+        *(("patient", "uuid"), ("at", "timestamptz"), ("number", "text"), ("name", "text")),
+    ),
 }
 
 
