@@ -8,7 +8,7 @@ what comes late to a record that was always stated in the same columns. The rest
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.utils import timezone
@@ -78,6 +78,20 @@ class Applied:
     is_touched: bool
 
 
+class Met(NamedTuple):
+    """How many rows met a record that was there, and how many of them each way."""
+
+    rows: int = 0
+    newer: int = 0
+    late: int = 0
+    by_hand: int = 0
+    waiting: int = 0  # speak of a record that waits
+
+    def with_more(self, more: Met) -> Met:
+        """Count those of another look too."""
+        return Met(*map(sum, zip(self, more, strict=True)))
+
+
 class Applying:
     """Applies one staged file, inside a transaction."""
 
@@ -134,12 +148,18 @@ class Applying:
     def _take(self, table: Table) -> None:
         """Begin what is new, meet what was there, and let what waited for either find it."""
         staged = self._stage.records[table].count
-        begun, waiting = self._begin(table)
-        has_met = begun < staged
+        begun = waiting = 0
+        # What is read again is on record already, most of it: to try and insert it would cost as
+        # much as the first time.
+        met = self._meet(table) if self._file.reading > 1 else Met()
+        if met.rows < staged:
+            begun, waiting = self._begin(table)
+        if met.rows + begun < staged:
+            met = met.with_more(self._meet(table))
         if table is not COMBINED_RESULTS:  # whose rows may begin a result, or none
             self._is_plain = begun == self._stage.rows and not waiting
-        if has_met:
-            waiting += self._meet_all(table, is_large=staged > MANY)
+        if met.rows:
+            waiting += self._take_met(table, met, is_large=staged > MANY)
         if table.parent and waiting:
             self._keep_waiting(table)
         self._is_touched = self._is_touched or begun > 0
@@ -148,19 +168,22 @@ class Applying:
         if table is LAB_TESTS:
             self._found += self._attach_results_of_tests()
 
-    def _meet_all(self, table: Table, *, is_large: bool) -> int:
-        """Meet what was there. Returns how many rows wait; may count more, never none for some."""
-        newer, late, by_hand, waiting = self._meet(table)
+    def _take_met(self, table: Table, met: Met, *, is_large: bool) -> int:
+        """Do to what was there what the rows say that met it.
+
+        Returns how many rows wait; may count more, never none for some.
+        """
+        waiting = met.waiting
         if is_large:
             self._run("ANALYZE stage_met")
-        if newer:
+        if met.newer:
             self._write_newer(table)
-        if late:
+        if met.late:
             self._keep_late(table)
-        has_changed = by_hand > 0 and merge_by_hand(
+        has_changed = met.by_hand > 0 and merge_by_hand(
             table, self._file, self._stage.columns, now=self._now
         )
-        self._is_touched = self._is_touched or newer > 0 or has_changed
+        self._is_touched = self._is_touched or met.newer > 0 or has_changed
         if table in _RESULTS:
             self._found += self._attach_met_results(table)
             waiting += self._mark_waiting(table)
@@ -173,6 +196,11 @@ class Applying:
         derived = {name: text.format(**inserted) for name, text in table.derived.items()}
         columns = inserted | derived | self._bookkeeping(table)
         rows = staged_rows(table)
+        if self._file.reading > 1:
+            rows = (
+                f"(SELECT s.* FROM {rows} s WHERE NOT EXISTS (SELECT FROM stage_met m"
+                f" WHERE m.number = {table.number} AND m.line = s.line))"
+            )
         before = ""
         if table in (ADMISSIONS, LAB_TESTS):
             rows += " s LEFT JOIN ingestion_patient p ON p.patient_id = s.patient_number"
@@ -223,29 +251,34 @@ class Applying:
             "created_line": f"CASE WHEN {begun} THEN s.line END",
         }
 
-    def _meet(self, table: Table) -> tuple[int, int, int, int]:
-        """Find the records of the rows that began none, and say how each meets its own.
+    def _meet(self, table: Table) -> Met:
+        """Find the records of the rows that began none, and say how each row meets its own.
 
-        Returns how many are newer, how many late, how many are left to be merged by hand, and how
-        many of all speak of a record that waits.
+        A row that has met its record is not looked at again. Which rows are left is asked first:
+        joined to the record, they are taken for so few that each would search all that is done.
         """
         stated = as_stated(table, self._stage.columns, self._stage.column_sets[table])
         same = [f"t.{name} IS NOT DISTINCT FROM {stated[name]}" for name in table.columns]
-        same.append("jsonb_strip_nulls(t.extra || s.extra) = jsonb_strip_nulls(t.extra)")
+        same.append(
+            "(s.extra = '{}' OR jsonb_strip_nulls(t.extra || s.extra) = jsonb_strip_nulls(t.extra))"
+        )
         waits = f"t.{table.parent} IS NULL" if table.parent else "FALSE"
         with connection.cursor() as cursor:
             cursor.execute(
                 f"""
-                WITH met AS (
-                    SELECT s.line, s.column_set, t.said_at, t.statements, t.created_in_id,
-                        count(*) OVER (PARTITION BY t.id) > 1 AS repeated, {waits} AS waits,
-                        {" AND ".join(same)} AS is_same
-                    FROM {staged_rows(table)} s JOIN {table.name} t ON {on_identity(table)}
+                WITH left_over AS MATERIALIZED (
+                    SELECT s.* FROM {staged_rows(table)} s
                     WHERE NOT EXISTS (SELECT FROM stage_done d
                         WHERE d.number = {table.number} AND d.line = s.line)
-                ), told AS MATERIALIZED (
-                    SELECT line, is_same, waits, CASE
-                        WHEN repeated OR created_in_id IS NULL THEN {BY_HAND}
+                    AND NOT EXISTS (SELECT FROM stage_met m
+                        WHERE m.number = {table.number} AND m.line = s.line)
+                ), compared AS (
+                    SELECT s.line, s.column_set, t.id, t.said_at, t.statements, t.created_in_id,
+                        {waits} AS waits, {" AND ".join(same)} AS is_same
+                    FROM left_over s JOIN {table.name} t ON {on_identity(table)} OFFSET 0
+                ), met AS MATERIALIZED (
+                    SELECT line, id, is_same, waits, CASE
+                        WHEN created_in_id IS NULL THEN {BY_HAND}
                         WHEN said_at < %(source_time)s THEN {NEWER}
                         WHEN is_same AND statements = jsonb_build_object(column_set::text,
                             jsonb_build_array(%(micros)s::bigint, %(file)s::bigint, line))
@@ -253,6 +286,10 @@ class Applying:
                         WHEN said_at > %(source_time)s AND statements ? column_set::text
                             AND statements - column_set::text = '{{}}'::jsonb THEN {LATE}
                         ELSE {BY_HAND} END AS way
+                    FROM compared
+                ), told AS MATERIALIZED (
+                    SELECT line, is_same, waits, CASE
+                        WHEN count(*) OVER (PARTITION BY id) > 1 THEN {BY_HAND} ELSE way END AS way
                     FROM met
                 ), noted AS (
                     INSERT INTO stage_met (number, line, way, is_same)
@@ -263,14 +300,14 @@ class Applying:
                         WHEN way = {LATE} THEN {SUPERSEDED} ELSE {UPDATED} END
                     FROM told WHERE way <> {BY_HAND}
                 )
-                SELECT count(*) FILTER (WHERE way = {NEWER}), count(*) FILTER (WHERE way = {LATE}),
-                    count(*) FILTER (WHERE way = {BY_HAND}), count(*) FILTER (WHERE waits)
+                SELECT count(*), count(*) FILTER (WHERE way = {NEWER}),
+                    count(*) FILTER (WHERE way = {LATE}), count(*) FILTER (WHERE way = {BY_HAND}),
+                    count(*) FILTER (WHERE waits)
                 FROM told
                 """,
                 self._given,
             )
-            newer, late, by_hand, waiting = cursor.fetchone()
-        return newer, late, by_hand, waiting
+            return Met(*cursor.fetchone())
 
     def _write_newer(self, table: Table) -> None:
         """Write the rows that are the newest statement of their record."""
