@@ -41,3 +41,47 @@ class RestoreStatus(models.TextChoices):
     RUNNING = "running"
     PROVEN = "proven"
     FAILED = "failed"
+
+
+class Stage(models.TextChoices):
+    """Which of the places: each has its own database."""
+
+    DEVELOPMENT = "development", "Development"
+    STAGING = "staging", "Staging"
+    PRODUCTION = "production", "Production"
+
+
+class DeploymentStatus(models.TextChoices):
+    """What became of a deployment. OBSERVED: nobody told of one, the place found itself changed."""
+
+    PLANNED = "planned", "Planned"
+    RUNNING = "running", "Running"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    ROLLED_BACK = "rolled_back", "Rolled back"
+    OBSERVED = "observed", "Observed"
+
+
+class StepOutcome(models.TextChoices):
+    """How one step, or one smoke check, of a deployment went."""
+
+    PASSED = "passed", "Passed"
+    FAILED = "failed", "Failed"
+    NOT_RUN = "not_run", "Not run"
+
+
+class Moment(models.TextChoices):
+    """When a checklist is gone through."""
+
+    BEFORE = "before", "Before"
+    DURING = "during", "During"
+    AFTER = "after", "After"
+
+
+class TickState(models.TextChoices):
+    """How an item of a checklist stands. What was not run is open, never green."""
+
+    OPEN = "open", "Open"
+    GREEN = "green", "Green"
+    RED = "red", "Red"
+    EXCEPTED = "excepted", "Excepted"

@@ -1,5 +1,9 @@
 """What can go wrong in running the place. Each says the fact, the cause and the next step."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class OpsError(Exception):
     """Something that an operator can do something about; its text is for him."""
@@ -55,3 +59,46 @@ class PlaceMuted(OpsError):
 
 class NothingToRecover(OpsError):
     """No base backup, or no archived log, leads to the moment that was asked for."""
+
+
+class NotDone(OpsError):
+    """Something that was asked for cannot be done. It says why, and nothing was changed."""
+
+
+class AlreadyDeploying(NotDone):
+    """A deployment of this stage is running, and two at once would undo each other."""
+
+    def __init__(self, stage: str) -> None:
+        super().__init__(
+            f"A deployment to {stage} is running already: wait for its end, or finish it as failed."
+        )
+
+
+class DeploymentIsElsewhere(NotDone):
+    """The deployment is not in the state from which this could be done; somebody was first."""
+
+    def __init__(self, number: int, *, is_now: str, needed: str) -> None:
+        super().__init__(f"Deployment {number} is {is_now}; it would have to be {needed}.")
+
+
+class ChecklistNotGreen(NotDone):
+    """Something on the checklist is neither green nor excepted."""
+
+    def __init__(self, moment: str, keys: Sequence[str]) -> None:
+        named = ", ".join(keys)
+        super().__init__(
+            f"The checklist {moment} is not green: {named}. See to these, or except them with a"
+            f" reason: manage.py checklist {moment}."
+        )
+        self.keys = list(keys)
+
+
+class ChecklistClosed(NotDone):
+    """The run is closed, and what was ticked in it stays as it is."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"Checklist run {number} is closed: open a new one.")
+
+
+class NotPermitted(NotDone):
+    """Whoever acts lacks the permission for it."""

@@ -2,6 +2,19 @@
 
 from ops.models.audit import AuditEvent
 from ops.models.backups import Backup, Muting, Restore
+from ops.models.checklists import ChecklistRun, ChecklistTick
+from ops.models.deployments import Deployment, DeploymentStep
 from ops.models.history import Before, remembers
 
-__all__ = ["AuditEvent", "Backup", "Before", "Muting", "Restore", "remembers"]
+__all__ = [
+    "AuditEvent",
+    "Backup",
+    "Before",
+    "ChecklistRun",
+    "ChecklistTick",
+    "Deployment",
+    "DeploymentStep",
+    "Muting",
+    "Restore",
+    "remembers",
+]
