@@ -99,6 +99,20 @@ IS_DEVELOPMENT = STAGE == "development"
 DATA_DIR = Path(env.str("HOSPITAL_DATA_DIR", str(BASE_DIR / "var"))).absolute()
 DEMO = _switch("HOSPITAL_DEMO", default=False)
 VERSION = "0.1.0"
+# Which commit this is, where the code came without its repository.
+COMMIT = env.str("HOSPITAL_COMMIT", "").strip().lower()
+if not re.fullmatch(r"([0-9a-f]{7,40})?", COMMIT):
+    raise ImproperlyConfigured(
+        f"HOSPITAL_COMMIT is {COMMIT!r}: set it to a commit's hash, 7 to 40 hexadecimal digits."
+    )
+# Where this place answers, for the checks that ask it from outside.
+ADDRESS = env.str(
+    "HOSPITAL_ADDRESS", f"http://127.0.0.1:{env.str('PORT', '8000')}" if IS_DEVELOPMENT else ""
+).rstrip("/")
+if ADDRESS and not re.fullmatch(r"https?://[^/?#@\s]+", ADDRESS):
+    raise ImproperlyConfigured(
+        f"HOSPITAL_ADDRESS is {ADDRESS!r}: set it to scheme and host, such as https://vigil.example."
+    )
 
 
 def _secret_key() -> str:
@@ -405,6 +419,9 @@ SECURE_PROXY_SSL_HEADER = (
 )
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# Whether all of a hospital's other hosts speak TLS is not ours to promise: `check --deploy` must
+# not fail for it, or nobody would look when it fails for a reason.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],

@@ -1,0 +1,49 @@
+"""How the items of a checklist run stand, with the evidence for it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from ops.choices import TickState
+from ops.models import ChecklistRun, ChecklistTick
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One item of a run. `latest` decides; `earlier`, newest first, is what was said before."""
+
+    key: str
+    title: str
+    why: str
+    command: str
+    latest: ChecklistTick | None
+    earlier: list[ChecklistTick]
+
+    @property
+    def state(self) -> TickState:
+        """Give what the latest word says."""
+        return TickState(self.latest.state) if self.latest else TickState.OPEN
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether nothing is left to do: green, or excepted with a reason."""
+        return self.state in {TickState.GREEN, TickState.EXCEPTED}
+
+
+def standings(run: ChecklistRun) -> list[Standing]:
+    """Give the items of a run as they stand, in order: one question."""
+    said: dict[str, list[ChecklistTick]] = defaultdict(list)
+    for tick in ChecklistTick.objects.filter(run=run).order_by("-id"):
+        said[tick.key].append(tick)
+    return [
+        Standing(
+            key=item["key"],
+            title=item["title"],
+            why=item["why"],
+            command=item["command"],
+            latest=said[item["key"]][0] if said[item["key"]] else None,
+            earlier=said[item["key"]][1:],
+        )
+        for item in run.items
+    ]
