@@ -6,6 +6,7 @@ its output may be kept: a bounded piece, with every secret masked. Must not know
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -115,7 +116,8 @@ def _run(words: list[str], printed: IO[bytes], seconds: float) -> int:
         try:
             return process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             return TIMED_OUT
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 
-from ops.errors import OpsError
+from ops.errors import NotDone, OpsError
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,9 @@ class MannerlyCommand(BaseCommand):
         except BrokenPipeError:
             _write_no_more()
             raise SystemExit(NOT_CARRIED_OUT) from None
+        except NotDone as error:
+            words = f"{error} Nothing was changed."
+            raise CommandError(words, returncode=WRONG_ARGUMENTS) from error
         except OpsError as error:
             raise CommandError(str(error), returncode=NOT_CARRIED_OUT) from error
         except Exception as error:

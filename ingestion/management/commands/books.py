@@ -4,13 +4,15 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.management.base import CommandError
+
 from ingestion.management.instants import add_known_at
 from ingestion.services.books import books
 from ops.management.manners import MannerlyCommand
 
 
 class Command(MannerlyCommand):
-    """`manage.py books [--known-at ISO] [--json]`."""
+    """`manage.py books [--known-at ISO] [--json] [--strict]`."""
 
     help = "Count what is on record, waiting and rejected, and recompute whether it all balances."
 
@@ -18,13 +20,21 @@ class Command(MannerlyCommand):
         """Declare the moment and the form of the answer."""
         add_known_at(parser)
         parser.add_argument("--json", action="store_true", help="answer in JSON")
+        parser.add_argument(
+            "--strict", action="store_true", help="exit with 1 unless everything balances"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the books."""
         closed = books(known_at=options["known_at"])
         if options["json"]:
             self.stdout.write(json.dumps(closed))
-            return
+        else:
+            self._print(closed)
+        if options["strict"] and not closed["balanced"]:
+            raise CommandError("The books do not balance: stop ingesting, and keep the data.")
+
+    def _print(self, closed: dict[str, Any]) -> None:
         for name, value in closed.items():
             label = name.replace("_", " ")
             if isinstance(value, dict):

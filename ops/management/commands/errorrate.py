@@ -1,0 +1,61 @@
+"""manage.py errorrate: how many of the latest answers were failures."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.utils import timezone
+
+from ops.evidence import NOT_RUN
+from ops.management.manners import WRONG_ARGUMENTS, MannerlyCommand
+from ops.queries.answers import answers_since
+
+# Of fewer answers a rate says nothing.
+FEWEST = 20
+
+
+class Command(MannerlyCommand):
+    """`manage.py errorrate [--minutes N] [--most PERCENT] [--log FILE]`."""
+
+    help = (
+        "Count in the web server's log how many of the latest answers failed (5xx). Exits with 1"
+        f" if too many did, with {NOT_RUN} where the log is elsewhere, or too few were given."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the window and the bound."""
+        parser.add_argument("--minutes", type=float, default=15)
+        parser.add_argument("--most", type=float, default=1.0, metavar="PERCENT")
+        parser.add_argument("--log", type=Path, help="default: logs/web.log in the data folder")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Count, and judge."""
+        if options["minutes"] <= 0 or not 0 <= options["most"] < 100:
+            raise CommandError(
+                "Give minutes above 0, and a percentage from 0 to below 100.",
+                returncode=WRONG_ARGUMENTS,
+            )
+        log = options["log"] or Path(settings.DATA_DIR) / "logs" / "web.log"
+        try:
+            found = answers_since(log, since=timezone.now() - timedelta(minutes=options["minutes"]))
+        except OSError as error:
+            raise CommandError(
+                f"Not run: the web server's log cannot be read here ({error.strerror}). Look where"
+                " the logs go, and except this item with what was seen.",
+                returncode=NOT_RUN,
+            ) from error
+        words = f"{found.failed} of {found.count} answers failed in {options['minutes']:g} minutes"
+        if found.count < FEWEST:
+            raise CommandError(
+                f"Not run: {words}; fewer than {FEWEST} say nothing. Ask again later.",
+                returncode=NOT_RUN,
+            )
+        if found.rate * 100 > options["most"]:
+            raise CommandError(f"{words}: more than {options['most']:g} %.")
+        self.stdout.write(f"{words}: at most {options['most']:g} %.")
