@@ -207,11 +207,12 @@ def record_deployment(
     backup_point: str = "",
     smoke: Sequence[Mapping[str, Any]] = (),
     exception: str = "",
+    takes_back: Deployment | None = None,
 ) -> Deployment:
     """Put on record what was deployed by other means and is over.
 
     On production that passes by the checklists: it takes an `exception`, a reason, from a user who
-    may give one. Raises NotDone and NotPermitted.
+    may give one. `takes_back` is what it rolled back. Raises NotDone and NotPermitted.
     """
     facts = _valid(stage=stage, version=version, commit=commit, by=by)
     _require_order(started_at, finished_at)
@@ -228,8 +229,11 @@ def record_deployment(
             frontend_version=frontend_version,
             backup_point=backup_point,
             smoke=[_smoke(each) for each in smoke],
+            rolls_back=takes_back,
         )
         _record("deployment.recorded", deployment, by=by, why=exception.strip())
+        if succeeded and takes_back is not None:
+            note_rollback(takes_back, rolled_back_by=deployment, by=by)
         return deployment
 
 
