@@ -50,7 +50,7 @@ def what_runs_here() -> Running:
 
 def applied_migrations() -> dict[str, str]:
     """Give the last applied migration of each application."""
-    applied = MigrationRecorder.Migration.objects.order_by("app", "name")  # type: ignore[attr-defined]
+    applied = MigrationRecorder.Migration.objects.order_by("app", "name")
     return dict(applied.values_list("app", "name"))
 
 

@@ -110,7 +110,13 @@ def require_may_except(by: str) -> None:
 
 
 def close_checklist(run: ChecklistRun, *, by: str) -> None:
-    """Close a run in which everything is settled. Raises ChecklistNotGreen, ChecklistClosed."""
+    """Close a run of its own in which everything is settled.
+
+    One of a deployment closes with its moment: until then a check may have to be made again.
+    Raises ChecklistNotGreen, ChecklistClosed, NotDone.
+    """
+    if run.deployment_id is not None:
+        raise NotDone("The checklist of a deployment is closed by the deployment itself.")
     with transaction.atomic():
         _lock(run)
         if missing := unsettled(run):
@@ -119,7 +125,7 @@ def close_checklist(run: ChecklistRun, *, by: str) -> None:
 
 
 def leave_checklists(deployment: Deployment, *, by: str) -> None:
-    """Close a deployment's runs as they stand, since it is over. In the caller's transaction."""
+    """Close a deployment's runs as they stand: their moment is over. In the caller's transaction."""
     for run in ChecklistRun.objects.select_for_update().filter(
         deployment=deployment, closed_at=None
     ):

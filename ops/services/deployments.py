@@ -87,6 +87,7 @@ def begin_deployment(deployment: Deployment, *, by: str) -> None:
         if deployment.stage == Stage.PRODUCTION:
             require_green(deployment, Moment.BEFORE)
         _begin(deployment)
+        leave_checklists(deployment, by=by)
         _record("deployment.begun", deployment, by=by)
 
 

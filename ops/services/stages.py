@@ -43,7 +43,7 @@ class StageWord:
     @property
     def is_here(self) -> bool:
         """Tell whether it is this very place."""
-        return self.stage.value == settings.STAGE
+        return str(settings.STAGE) == self.stage.value
 
 
 @dataclass(frozen=True)

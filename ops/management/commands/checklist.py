@@ -57,7 +57,7 @@ class Command(MannerlyCommand):
         if missing:
             keys = ", ".join(one.key for one in missing)
             raise CommandError(f"Not green: {keys}.")
-        if run.closed_at is None:
+        if run.deployment_id is None:
             services.close_checklist(run, by=by)
 
     def _act(self, run: ChecklistRun, by: str, options: dict[str, Any]) -> None:
