@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ops.choices import TickState
@@ -33,17 +34,26 @@ class Standing:
 
 def standings(run: ChecklistRun) -> list[Standing]:
     """Give the items of a run as they stand, in order: one question."""
-    said: dict[str, list[ChecklistTick]] = defaultdict(list)
-    for tick in ChecklistTick.objects.filter(run=run).order_by("-id"):
-        said[tick.key].append(tick)
-    return [
-        Standing(
-            key=item["key"],
-            title=item["title"],
-            why=item["why"],
-            command=item["command"],
-            latest=said[item["key"]][0] if said[item["key"]] else None,
-            earlier=said[item["key"]][1:],
-        )
-        for item in run.items
-    ]
+    return standings_of([run])[run.pk]
+
+
+def standings_of(runs: Iterable[ChecklistRun]) -> dict[int, list[Standing]]:
+    """Give the items of several runs as they stand, by the run's key: one question for all."""
+    runs = list(runs)
+    said: dict[tuple[int, str], list[ChecklistTick]] = defaultdict(list)
+    for tick in ChecklistTick.objects.filter(run__in=runs).order_by("-id"):
+        said[tick.run_id, tick.key].append(tick)
+    return {
+        run.pk: [_standing(item, said[run.pk, item["key"]]) for item in run.items] for run in runs
+    }
+
+
+def _standing(item: dict[str, str], said: list[ChecklistTick]) -> Standing:
+    return Standing(
+        key=item["key"],
+        title=item["title"],
+        why=item["why"],
+        command=item["command"],
+        latest=said[0] if said else None,
+        earlier=said[1:],
+    )

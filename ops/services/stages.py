@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -113,6 +114,47 @@ def differences(one: Running, other: Running) -> list[Difference]:
         for name in sorted({*one.settings, *other.settings})
         if one.settings.get(name) != other.settings.get(name)
     ]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing, as each stage has it; `is_different` among those that are known."""
+
+    what: str
+    cells: list[str]
+    is_different: bool
+
+
+def glance(words: list[StageWord]) -> list[Row]:
+    """Hold all stages beside each other: what each of them runs, then all in which they differ."""
+    known = [word.running for word in words if word.running is not None]
+    names = {name for running in known for name in running.settings}
+    apps = {app for running in known for app in running.migrations}
+    rows = [
+        _row(words, "Version", lambda running: running.version),
+        _row(words, "Commit", lambda running: running.commit[:10]),
+        _row(words, "Frontend", lambda running: running.frontend_version),
+    ]
+    more = [_row(words, f"Migrations of {app}", _last_of(app)) for app in sorted(apps)]
+    more += [_setting(words, name) for name in sorted(names)]
+    return rows + [row for row in more if row.is_different]
+
+
+def _row(words: list[StageWord], what: str, read: Callable[[Running], str]) -> Row:
+    cells = [read(word.running) or "none" if word.running else "not known" for word in words]
+    found = {cell for cell, word in zip(cells, words, strict=True) if word.running}
+    return Row(what, cells, len(found) > 1)
+
+
+def _last_of(app: str) -> Callable[[Running], str]:
+    return lambda running: running.migrations.get(app, "")
+
+
+def _setting(words: list[StageWord], name: str) -> Row:
+    """Tell whether a setting is set; never its value, nor the mark of it."""
+    marks = {word.running.settings.get(name, "") for word in words if word.running}
+    cells = [_told(word.running, name) if word.running else "not known" for word in words]
+    return Row(f"Setting {name}", cells, len(marks) > 1)
 
 
 def _told(running: Running, name: str) -> str:
