@@ -23,11 +23,11 @@ _R = 7
 _SHAPES = {
     DeploymentStatus.SUCCEEDED: '<circle r="7" class="filled"/>',
     DeploymentStatus.FAILED: '<path d="M-6-6 6 6M-6 6 6-6" class="stroke bad"/>',
-    DeploymentStatus.ROLLED_BACK: '<circle r="6" class="stroke bad"/><path d="M3 0H-3M0-3-3 0 0 3" class="stroke bad thin"/>',
+    DeploymentStatus.ROLLED_BACK: '<path d="M6 0H-6M0-6-6 0 0 6" class="stroke bad"/>',
     DeploymentStatus.RUNNING: '<circle r="6" class="stroke"/><circle r="2.5" class="filled"/>',
     DeploymentStatus.PLANNED: '<rect x="-5" y="-5" width="10" height="10" class="stroke"/>',
     DeploymentStatus.OBSERVED: '<path d="M0-7 7 0 0 7-7 0Z" class="stroke quiet"/>',
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def draw_timeline(marks: Sequence[Mark], *, until: datetime) -> SafeString:
     height = _TOP + len(stages) * _LANE + _AXIS
     lanes = {stage.value: _TOP + (n + 0.5) * _LANE for n, stage in enumerate(stages)}
     return format_html(
-        '<svg class="timeline" viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}{}</svg>',
+        '<svg class="timeline" viewBox="0 0 {} {}" role="group" aria-label="{}">{}{}{}</svg>',
         _WIDTH,
         height,
         f"{len(marks)} deployments; the list below says the same in words",

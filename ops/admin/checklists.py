@@ -71,8 +71,8 @@ _ACTS: dict[str, dict[str, Any]] = {
         "button": "Run it now",
         "form": ConfirmForm,
         "consequences": [
-            "The command runs here, now. Its exit status decides; what it prints is kept, cut to"
-            " some 4,000 characters and without secrets.",
+            "The command runs here, now. Its exit status decides.",
+            "What it prints is kept, cut to some 4,000 characters and without secrets.",
             "Earlier evidence stays. The latest counts.",
         ],
     },
@@ -227,9 +227,9 @@ class ChecklistRunAdmin(ReadOnlyAdmin):
             self.message_user(request, f"{error} Nothing was changed.", messages.ERROR)
             return
         level = messages.WARNING if state in {TickState.RED, TickState.OPEN} else messages.SUCCESS
-        words = f"{key}: {state.label.lower()}."
+        words = f"{state.label}: {key}."
         if state == TickState.OPEN:
-            words = f"{key} could not be run here and stays open: see its evidence."
+            words = f"Not run, and still open: {key}. Its evidence says why."
         self.message_user(request, words, level)
 
     def _context(self, request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:
@@ -247,7 +247,7 @@ def standing_in_words(stood: list[Standing]) -> str:
 def _shown(run: ChecklistRun, request: HttpRequest) -> dict[str, Any]:
     stood = standings(run)
     is_open = run.closed_at is None
-    shown = [
+    shown: list[dict[str, Any]] = [
         {
             "item": one,
             "mark": _MARKS[one.state],
@@ -256,11 +256,8 @@ def _shown(run: ChecklistRun, request: HttpRequest) -> dict[str, Any]:
         for one in stood
     ]
     groups = [
-        (
-            "To be seen to",
-            [each for each, one in zip(shown, stood, strict=True) if not one.is_settled],
-        ),
-        ("Settled", [each for each, one in zip(shown, stood, strict=True) if one.is_settled]),
+        (title, [each for each in shown if each["item"].is_settled is is_settled])
+        for title, is_settled in (("To be seen to", False), ("Settled", True))
     ]
     return {
         "title": f"Checklist {run.get_moment_display().lower()}, run {run.pk}",

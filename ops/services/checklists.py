@@ -125,7 +125,10 @@ def close_checklist(run: ChecklistRun, *, by: str) -> None:
 
 
 def leave_checklists(deployment: Deployment, *, by: str) -> None:
-    """Close a deployment's runs as they stand: their moment is over. In the caller's transaction."""
+    """Close a deployment's runs as they stand: their moment is over.
+
+    In the caller's transaction.
+    """
     for run in ChecklistRun.objects.select_for_update().filter(
         deployment=deployment, closed_at=None
     ):
