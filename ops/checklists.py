@@ -118,7 +118,7 @@ _DURING = (
         Moment.DURING,
         "Every migration is applied",
         "Code that runs ahead of its schema fails at the first question.",
-        _manage("migrate", "--check"),
+        _manage("migrate", "--plan", "--check"),
     ),
     Item(
         "backend",
