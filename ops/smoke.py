@@ -125,8 +125,8 @@ def _pace(address: str) -> str:
 
 
 def _status_page(address: str) -> str:
-    _get(address, "/status/")
-    return "/status/ is served to strangers."
+    _get(address, "/status")
+    return "/status is served to strangers."
 
 
 CHECKS: dict[str, Callable[[str], str]] = {

@@ -183,7 +183,7 @@ WELL = {
     "/accounts/login/": (200, SIGN_IN),
     "/static/vigil/vigil.css": (200, b"a {}"),
     "/static/app/assets/index.js": (200, b"built"),
-    "/status/": (200, b"fine"),
+    "/status": (200, b"fine"),
 }
 EVERY_CHECK = ("alive", "ready", "sign-in", "frontend", "pace", "status-page")
 
@@ -243,7 +243,7 @@ def test_a_place_that_is_well_passes(pretender: Pretender, name: str) -> None:
         ("sign-in", "/static/vigil/vigil.css", (404, b""), "vigil.css answers 404."),
         ("frontend", "/static/app/assets/index.js", (404, b""), "index.js answers 404."),
         ("frontend", "/static/app/assets/index.js", (200, b"old"), "not the file that was built"),
-        ("status-page", "/status/", (302, b""), "/status/ answers 302."),
+        ("status-page", "/status", (302, b""), "/status answers 302."),
         ("pace", "/readyz", (503, b""), "/readyz answers 503."),
     ],
 )

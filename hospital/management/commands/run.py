@@ -24,6 +24,8 @@ from hospital.localdb.commandline import bring_tables
 from hospital.stage import MANAGE, CannotRun, Stage
 from hospital.supervisor import Supervisor
 from ingestion.models import FeedFile
+from ops.services.deployments import observe_place
+from ops.services.stages import tell_stages
 
 
 class Interrupted(Exception):
@@ -96,6 +98,7 @@ class Command(BaseCommand):
         else:
             call_command("migrate", interactive=False, verbosity=0)
         stage.require_own_kind(has_files=FeedFile.objects.exists())
+        self._note_what_runs()
         self._heed(supervisor)
         self._collect_static()
         self._heed(supervisor)
@@ -104,6 +107,13 @@ class Command(BaseCommand):
             return make_demo_users(stage.data_dir)
         self._ask_for_first_user(supervisor)
         return {}
+
+    def _note_what_runs(self) -> None:
+        """Nobody records a deployment on one machine: the place notices that it has changed."""
+        found = observe_place()
+        if found is not None:
+            self._say(f"Version {found.version}. {found.outcome}")
+            tell_stages()
 
     def _heed(self, supervisor: Supervisor) -> None:
         if supervisor.stopping:
