@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ops', '0001_the_trail'),
+        ('ops', '0003_backups_and_restores'),
     ]
 
     operations = [
