@@ -133,7 +133,9 @@ def _program(name: str) -> list[str] | None:
 
 def _environment() -> dict[str, str]:
     """What a command sees. The owner of the database is not among it: a check changes nothing."""
-    return {name: value for name, value in os.environ.items() if _SEEN.fullmatch(name)}
+    seen = {name: value for name, value in os.environ.items() if _SEEN.fullmatch(name)}
+    # Else what it printed would stand behind the error with which it ended.
+    return {**seen, "PYTHONUNBUFFERED": "1"}
 
 
 def _secrets() -> set[str]:

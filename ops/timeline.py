@@ -19,6 +19,7 @@ from ops.choices import DeploymentStatus, Stage
 _WIDTH, _LEFT, _RIGHT = 900, 112, 16
 _LANE, _TOP, _AXIS = 34, 4, 26
 _R = 7
+_APART = 18
 # Drawn around a centre. What went well is a disc, what did not is a cross.
 _SHAPES = {
     DeploymentStatus.SUCCEEDED: '<circle r="7" class="filled"/>',
@@ -57,8 +58,27 @@ def draw_timeline(marks: Sequence[Mark], *, until: datetime) -> SafeString:
         f"{len(marks)} deployments; the list below says the same in words",
         format_html_join("", "{}", ((_lane(stage, lanes[stage.value]),) for stage in stages)),
         _axis(since, until, height),
-        format_html_join("", "{}", ((_mark(one, lanes, since, until),) for one in reversed(marks))),
+        format_html_join(
+            "", "{}", ((_mark(one, x, lanes),) for one, x in _placed(marks, since, until))
+        ),
     )
+
+
+def _placed(marks: Sequence[Mark], since: datetime, until: datetime) -> list[tuple[Mark, float]]:
+    """Place the marks by time; those of a lane that would cover each other stand side by side."""
+    placed: list[tuple[Mark, float]] = []
+    for stage in Stage:
+        lane = sorted((mark for mark in marks if mark.stage == stage.value), key=lambda one: one.at)
+        places = [_x(mark.at, since, until) for mark in lane]
+        for number in range(1, len(places)):
+            places[number] = max(places[number], places[number - 1] + _APART)
+        # Pushed over the edge, they are pushed back.
+        edge = float(_WIDTH - _RIGHT - _R)
+        for number in reversed(range(len(places))):
+            places[number] = min(places[number], edge)
+            edge = places[number] - _APART
+        placed += zip(lane, places, strict=True)
+    return placed
 
 
 def _lane(stage: Stage, y: float) -> SafeString:
@@ -72,13 +92,13 @@ def _lane(stage: Stage, y: float) -> SafeString:
     )
 
 
-def _mark(one: Mark, lanes: dict[str, float], since: datetime, until: datetime) -> SafeString:
+def _mark(one: Mark, x: float, lanes: dict[str, float]) -> SafeString:
     return format_html(
         '<a href="{}" aria-label="{}"><g transform="translate({} {})"><title>{}</title>'
-        '<rect x="-11" y="-14" width="22" height="28" class="reach"/>{}</g></a>',
+        '<rect x="-9" y="-14" width="18" height="28" class="reach"/>{}</g></a>',
         one.address,
         one.words,
-        f"{_x(one.at, since, until):.1f}",
+        f"{x:.1f}",
         f"{lanes[one.stage]:.1f}",
         one.words,
         mark_safe(_SHAPES[one.status]),

@@ -260,6 +260,7 @@ def _shown(run: ChecklistRun, request: HttpRequest) -> dict[str, Any]:
         for title, is_settled in (("To be seen to", False), ("Settled", True))
     ]
     return {
+        "subtitle": None,
         "title": f"Checklist {run.get_moment_display().lower()}, run {run.pk}",
         "groups": groups,
         "standing": standing_in_words(stood),

@@ -23,7 +23,7 @@ _MARKS = {
     DeploymentStatus.RUNNING: "◉",
     DeploymentStatus.SUCCEEDED: "●",
     DeploymentStatus.FAILED: "✕",
-    DeploymentStatus.ROLLED_BACK: "↩",
+    DeploymentStatus.ROLLED_BACK: "←",
     DeploymentStatus.OBSERVED: "◇",
 }
 _MOMENTS = {
@@ -87,7 +87,7 @@ class DeploymentAdmin(ReadOnlyAdmin):
         more = {
             "title": "Deployments",
             "words": words,
-            "rows": glance(words),
+            "glance": glance(words),
             "timeline": _timeline(),
             "legend": [(_MARKS[status], status.label) for status in DeploymentStatus],
         }
@@ -143,7 +143,8 @@ def _story(one: Deployment, request: HttpRequest) -> dict[str, Any]:
     open_moments = _MOMENTS.get(DeploymentStatus(one.status), [])
     there = {run.moment for run in runs}
     return {
-        "title": f"Deployment {one.pk}",
+        "title": f"Deployment {one.pk}: {one}",
+        "subtitle": None,
         "state": state_of(one),
         "took": duration_of(one),
         "steps": one.steps.all(),

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 FOLDER = "deployments"
 _FORM = 1
+_NOT_KNOWN = "not known"
 _FAULTS = (OSError, BotoCoreError, ClientError, AlreadyKept)
 
 
@@ -123,10 +124,19 @@ class Row:
     what: str
     cells: list[str]
     is_different: bool
+    words: str = "differs"
 
 
-def glance(words: list[StageWord]) -> list[Row]:
-    """Hold all stages beside each other: what each of them runs, then all in which they differ."""
+@dataclass(frozen=True)
+class Glance:
+    """The stages beside each other: what each runs, and the settings in which they differ."""
+
+    runs: list[Row]
+    settings: list[Row]
+
+
+def glance(words: list[StageWord]) -> Glance:
+    """Hold all stages beside each other, as far as they are known."""
     known = [word.running for word in words if word.running is not None]
     names = {name for running in known for name in running.settings}
     apps = {app for running in known for app in running.migrations}
@@ -136,12 +146,15 @@ def glance(words: list[StageWord]) -> list[Row]:
         _row(words, "Frontend", lambda running: running.frontend_version),
     ]
     more = [_row(words, f"Migrations of {app}", _last_of(app)) for app in sorted(apps)]
-    more += [_setting(words, name) for name in sorted(names)]
-    return rows + [row for row in more if row.is_different]
+    set_there = [_setting(words, name) for name in sorted(names)]
+    return Glance(
+        rows + [row for row in more if row.is_different],
+        [row for row in set_there if row.is_different],
+    )
 
 
 def _row(words: list[StageWord], what: str, read: Callable[[Running], str]) -> Row:
-    cells = [read(word.running) or "none" if word.running else "not known" for word in words]
+    cells = [read(word.running) or "none" if word.running else _NOT_KNOWN for word in words]
     found = {cell for cell, word in zip(cells, words, strict=True) if word.running}
     return Row(what, cells, len(found) > 1)
 
@@ -153,8 +166,9 @@ def _last_of(app: str) -> Callable[[Running], str]:
 def _setting(words: list[StageWord], name: str) -> Row:
     """Tell whether a setting is set; never its value, nor the mark of it."""
     marks = {word.running.settings.get(name, "") for word in words if word.running}
-    cells = [_told(word.running, name) if word.running else "not known" for word in words]
-    return Row(f"Setting {name}", cells, len(marks) > 1)
+    cells = [_told(word.running, name) if word.running else _NOT_KNOWN for word in words]
+    by_name = len({cell for cell in cells if cell != _NOT_KNOWN}) > 1
+    return Row(name, cells, len(marks) > 1, "differs" if by_name else "differs in value")
 
 
 def _told(running: Running, name: str) -> str:
