@@ -122,6 +122,7 @@ def test_the_demo_says_its_address_its_sign_ins_and_that_its_people_are_invented
 
     assert "Vigil runs at http://127.0.0.1:" in demo.said
     assert "its people are invented" in demo.said
+    assert "Version 0.1.0. The first that is known of this place." in demo.said
     assert all(f"{name:<10} {password}" in demo.said for name, password in passwords.items())
     assert len(set(passwords.values())) == 4
 
