@@ -126,7 +126,7 @@ def _program(name: str) -> list[str] | None:
         script = Path(settings.BASE_DIR) / name
         return [sys.executable, str(script)] if script.is_file() else None
     # What is installed beside our Python goes before what the machine has.
-    beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    beside = os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
     found = shutil.which(name, path=beside)
     return [found] if found else None
 

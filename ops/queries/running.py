@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 _SETTING = re.compile(
@@ -50,7 +51,7 @@ def what_runs_here() -> Running:
 
 def applied_migrations() -> dict[str, str]:
     """Give the last applied migration of each application."""
-    applied = MigrationRecorder.Migration.objects.order_by("app", "name")
+    applied = MigrationRecorder(connection).migration_qs.order_by("app", "name")
     return dict(applied.values_list("app", "name"))
 
 

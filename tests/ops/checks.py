@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from django.contrib.auth.models import Permission, User
 
-from ops import checklists
-from ops.checklists import Item
+from ops.checklists import Item, add_item
+from ops.checklists import _items as registered
 from ops.choices import Moment
 from ops.evidence import Command
 from ops.models import ChecklistRun, Deployment
@@ -22,15 +22,15 @@ RED = Command(("false",))
 @contextmanager
 def items(*wanted: Item) -> Iterator[None]:
     """Let the checklists consist of these items alone."""
-    kept = dict(checklists._items)
-    checklists._items.clear()
+    kept = dict(registered)
+    registered.clear()
     for item in wanted:
-        checklists.add_item(item)
+        add_item(item)
     try:
         yield
     finally:
-        checklists._items.clear()
-        checklists._items.update(kept)
+        registered.clear()
+        registered.update(kept)
 
 
 def item(key: str, moment: Moment, command: Command | None = None) -> Item:
