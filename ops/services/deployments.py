@@ -96,8 +96,9 @@ def begin_rollback(
 ) -> Deployment:
     """Begin taking a deployment back, by a deployment of an earlier version.
 
-    `deployment` succeeded or failed, or is still running: then it is finished as failed first, so
-    that one that goes wrong half-way can be taken back at once. No checklist stands in the way.
+    `deployment` succeeded, failed or was observed, or is still running: then it is finished as
+    failed first, so that one that goes wrong half-way can be taken back at once. No checklist
+    stands in the way.
     """
     _require_reason(why)
     facts = _valid(stage=deployment.stage, version=version, commit=commit, by=by)
@@ -106,7 +107,7 @@ def begin_rollback(
         if found.status == DeploymentStatus.RUNNING:
             _finish(found, DeploymentStatus.FAILED, f"Taken back: {why.strip()}", by=by)
         elif found.status not in _CAN_GO_BACK:
-            raise _elsewhere(found, "running, succeeded or failed")
+            raise _elsewhere(found, "running, succeeded, failed or observed")
         back = Deployment.objects.create(**facts, planned_at=timezone.now(), rolls_back=found)
         _begin(back)
         details = {"rolls_back": found.pk}
@@ -188,7 +189,7 @@ def note_rollback(deployment: Deployment, *, rolled_back_by: Deployment, by: str
         )
         if not done:
             deployment.refresh_from_db()
-            raise _elsewhere(deployment, "succeeded or failed")
+            raise _elsewhere(deployment, "succeeded, failed or observed")
         details = {"rolled_back_by": rolled_back_by.pk}
         _record("deployment.rolled_back", deployment, by=by, details=details)
     deployment.refresh_from_db()
@@ -273,7 +274,11 @@ def standing_deployment(stage: str) -> Deployment | None:
     return Deployment.objects.filter(stage=stage, status__in=through).order_by("-id").first()
 
 
-_CAN_GO_BACK = (DeploymentStatus.SUCCEEDED, DeploymentStatus.FAILED)
+_CAN_GO_BACK = (
+    DeploymentStatus.SUCCEEDED,
+    DeploymentStatus.FAILED,
+    DeploymentStatus.OBSERVED,
+)
 
 
 def _runs(deployment: Deployment, running: Running) -> bool:

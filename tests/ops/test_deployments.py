@@ -175,6 +175,15 @@ def test_a_rollback_that_succeeds_marks_what_it_took_back() -> None:
     assert AuditEvent.objects.filter(act="deployment.rolled_back").count() == 1
 
 
+def test_what_was_only_observed_is_taken_back_too() -> None:
+    found = observe_place()
+    assert found is not None
+    back = begin_rollback(found, version="0.0.9", by="olga", why="Errors.")
+    finish_deployment(back, succeeded=True, outcome="", by="olga")
+    found.refresh_from_db()
+    assert (found.status, found.rolled_back_by) == ("rolled_back", back)
+
+
 def test_a_rollback_that_fails_marks_nothing() -> None:
     bad = succeeded()
     back = begin_rollback(bad, version="0.1.0", by="olga", why="Errors.")
