@@ -110,6 +110,13 @@ _BEFORE = (
         "A difference that was there before must not look like one that the deployment made.",
         _manage("books", "--strict", seconds=300),
     ),
+    Item(
+        "backups",
+        Moment.BEFORE,
+        "There is a way back: a recent backup, and a recent restore that was proven",
+        "A backup that nobody has restored is a hope.",
+        _manage("wayback"),
+    ),
 )
 
 _DURING = (

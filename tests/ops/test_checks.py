@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +20,7 @@ from django.test import override_settings
 from ops import checklists
 from ops.choices import Moment
 from ops.evidence import NOT_RUN, Evidence, gather
+from ops.models import Backup, Restore
 from ops.registry import Finding, Health, Probe, add_probe
 from ops.registry import _probes as registered
 from tests.deliveries import NOON, deliver, patient
@@ -362,6 +363,57 @@ def test_a_lock_that_is_not_there_is_no_pass(tmp_path: Path) -> None:
     assert run("dependencies", "--lock", tmp_path / "none.txt").code == 2
 
 
+def a_backup(hours: float, *, kind: str = "daily", status: str = "made") -> None:
+    at = NOON - timedelta(hours=hours)
+    Backup.objects.create(
+        name=f"{kind}-{hours}", kind=kind, status=status, by="vigil", started_at=at,
+        finished_at=at, size=1, sha256="0" * 64,
+    )  # fmt: skip
+
+
+def a_drill(hours: float, *, status: str = "proven", kind: str = "drill") -> None:
+    at = NOON - timedelta(hours=hours)
+    Restore.objects.create(
+        kind=kind, status=status, source="daily", target="drill", by="vigil", started_at=at,
+        finished_at=at,
+    )  # fmt: skip
+
+
+def test_a_recent_backup_and_a_proven_drill_are_a_way_back(at_noon: object) -> None:
+    a_backup(9)
+    a_drill(8)
+    assert run("wayback").code == 0
+
+
+@pytest.mark.parametrize(
+    ("there", "missing"),
+    [
+        ([], "a recent backup, a drill that was proven, as the newest one"),
+        ([lambda: a_backup(31), lambda: a_drill(8)], "a recent backup"),
+        ([lambda: a_backup(9, status="failed"), lambda: a_drill(8)], "a recent backup"),
+        ([lambda: a_backup(9, kind="configuration"), lambda: a_drill(8)], "a recent backup"),
+        ([lambda: a_backup(9), lambda: a_drill(31)], "a recent drill"),
+        (
+            [lambda: a_backup(9), lambda: a_drill(20), lambda: a_drill(8, status="failed")],
+            "a drill that was proven, as the newest one",
+        ),
+        (
+            [lambda: a_backup(9), lambda: a_drill(8, kind="restore")],
+            "a drill that was proven, as the newest one",
+        ),
+    ],
+    ids=["nothing", "old", "failed", "configuration", "old drill", "failed drill", "no drill"],
+)
+def test_without_a_way_back_it_is_refused(
+    at_noon: object, there: list[Callable[[], None]], missing: str
+) -> None:
+    for make in there:
+        make()
+    ran = run("wayback")
+    assert ran.code == 1
+    assert ran.err.startswith(f"Missing: {missing}.")
+
+
 def a_log(path: Path, *answers: tuple[int, datetime]) -> Path:
     lines = ["[2025-03-20 12:00:00 +0000] [1] [INFO] Booting worker", "{torn"]
     for code, at in answers:
@@ -429,7 +481,7 @@ def test_the_checklists_ask_what_the_plan_asks() -> None:
     assert asked == {
         "before": [
             "review", "integration-tests", "dependencies", "advisories", "migrations",
-            "migrations-linted", "docs", "books",
+            "migrations-linted", "docs", "books", "backups",
         ],
         "during": ["migrate", "backend", "frontend", "configuration", "monitoring"],
         "after": [
