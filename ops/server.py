@@ -56,22 +56,26 @@ def create(server: Database, name: str) -> None:
     """Make an empty database that those may use who may use this server's own, and nobody else."""
     _say_to(server, sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
     _say_to(server, sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
-    for role in _users_of(server):
-        statement = sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}")
-        _say_to(server, statement.format(sql.Identifier(name), sql.Identifier(role)))
+    for role, right in _rights_on(server):
+        statement = sql.SQL("GRANT {} ON DATABASE {} TO {}")
+        _say_to(
+            server,
+            statement.format(sql.SQL(right), sql.Identifier(name), sql.Identifier(role)),
+        )
 
 
-def _users_of(server: Database) -> list[str]:
-    """Name the roles that may connect to the server's own database."""
+def _rights_on(server: Database) -> list[tuple[str, str]]:
+    """Tell who may connect to the server's own database, and make temporary tables in it."""
     with server.named(MAINTENANCE).connect() as opened, opened.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT rolname FROM pg_database d, aclexplode(d.datacl) a"
-            " JOIN pg_roles r ON r.oid = a.grantee"
-            " WHERE d.datname = %s AND a.privilege_type = 'CONNECT' ORDER BY 1",
+            "SELECT DISTINCT rolname, a.privilege_type FROM pg_database d, aclexplode(d.datacl) a"
+            " JOIN pg_roles r ON r.oid = a.grantee WHERE d.datname = %s"
+            " AND a.privilege_type IN ('CONNECT', 'TEMPORARY') ORDER BY 1, 2",
             [server.name],
         )
-        found = [role for (role,) in cursor.fetchall()]
-    return sorted({*found, str(connection.settings_dict["USER"])})
+        found = cursor.fetchall()
+    application = str(connection.settings_dict["USER"])
+    return sorted({*found, (application, "CONNECT"), (application, "TEMPORARY")})
 
 
 def drop(server: Database, name: str) -> None:

@@ -59,6 +59,7 @@ class EmbeddedLog:
                     cursor.execute(
                         sql.SQL("GRANT EXECUTE ON FUNCTION pg_switch_wal() TO {}").format(role)
                     )
+                cursor.execute(sql.SQL("GRANT CONNECT ON DATABASE postgres TO {}").format(role))
                 password = self._place.password("keeper")
                 cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD %s").format(role), [password])
                 cursor.execute(
