@@ -1,11 +1,13 @@
 """Ops, and the admin site that it gives to operators."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin_apps
 
 
 class OpsConfig(AppConfig):
-    """Registers the application."""
+    """Registers the application, what any place has to show of itself, and what listens."""
 
     name = "ops"
     default = True
@@ -14,6 +16,9 @@ class OpsConfig(AppConfig):
         from ops.registry import Follower, add_follower
         from ops.services.backing_up import read_catalogue
 
+        import_module("ops.receivers")
+        import_module("ops.probes").register()
+        import_module("ops.tiles").register()
         add_follower(Follower("list of backups", read_catalogue, order=10))
 
 
