@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 PASSWORD = "correct horse battery staple"
@@ -38,6 +38,17 @@ def liam_lab() -> Person:
 def olga_operator() -> Person:
     """An operator: may do everything in the admin."""
     return _person("operator", "Olga", "Operator", is_staff=True, is_superuser=True)
+
+
+def sam_of_the_staff(*permissions: str) -> Person:
+    """Somebody who may open the admin, and do there no more than what is named."""
+    person = _person("staff", "Sam", "Staff", is_staff=True)
+    for permission in permissions:
+        label, _, codename = permission.partition(".")
+        person.user.user_permissions.add(
+            Permission.objects.get(content_type__app_label=label, codename=codename)
+        )
+    return person
 
 
 def a_stranger() -> Client:
