@@ -60,6 +60,12 @@ app.conf.beat_schedule = {
         "schedule": 300.0,
         "options": {"expires": 290},
     },
+    # So that what somebody did or saw cannot be unsaid.
+    "seal the audit trail": {
+        "task": "ops.tasks.seal",
+        "schedule": 30.0,
+        "options": {"expires": 25},
+    },
 }
 
 

@@ -101,3 +101,10 @@ class TickState(models.TextChoices):
     GREEN = "green", "Green"
     RED = "red", "Red"
     EXCEPTED = "excepted", "Excepted"
+
+
+class EventKind(models.TextChoices):
+    """What a line of the trail tells: that somebody did something, or that somebody saw it."""
+
+    ACT = "act", "act"
+    LOOK = "look", "look"

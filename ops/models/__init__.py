@@ -5,10 +5,25 @@ from ops.models.backups import Backup, Muting, Restore
 from ops.models.checklists import ChecklistRun, ChecklistTick
 from ops.models.deployments import Deployment, DeploymentStep
 from ops.models.history import Before, remembers
+from ops.models.sealing import (
+    GUARDED,
+    GUARDS,
+    AuditArchive,
+    AuditReview,
+    AuditSeal,
+    AuditVerification,
+    SealedEvent,
+)
 from ops.models.status import Incident, IncidentUpdate, LastRun, ProbeDay, ProbeSample
 
 __all__ = [
+    "GUARDED",
+    "GUARDS",
+    "AuditArchive",
     "AuditEvent",
+    "AuditReview",
+    "AuditSeal",
+    "AuditVerification",
     "Backup",
     "Before",
     "ChecklistRun",
@@ -22,5 +37,6 @@ __all__ = [
     "ProbeDay",
     "ProbeSample",
     "Restore",
+    "SealedEvent",
     "remembers",
 ]

@@ -55,7 +55,7 @@ def _sql(statement: str) -> Callable[[], None]:
         lambda: AuditEvent.objects.all().delete(),
         _sql("UPDATE ops_auditevent SET why = 'another'"),
         _sql("DELETE FROM ops_auditevent"),
-        _sql("TRUNCATE ops_auditevent"),
+        _sql("TRUNCATE ops_auditevent CASCADE"),
     ],
     ids=["update", "delete", "update by hand", "delete by hand", "truncate"],
 )

@@ -1,0 +1,61 @@
+"""Hold the audit trail against its seals."""
+
+import getpass
+from argparse import ArgumentParser
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ops.services.verifying import Report, verify_storage, verify_trail
+
+_EACH = 1_000
+
+
+class Command(BaseCommand):
+    """`manage.py auditverify [--since DAY] [--storage-only] [--by NAME]`."""
+
+    help = (
+        "Find every edit, insertion, re-ordering and removal in what is sealed, in the database"
+        " and in storage, and say where. Exits with 1 if there is any."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare which part is looked at."""
+        parser.add_argument(
+            "--since", type=date.fromisoformat, metavar="YYYY-MM-DD", help="from this day (UTC) on"
+        )
+        parser.add_argument(
+            "--storage-only", action="store_true", help="the seals alone; the database is not asked"
+        )
+        parser.add_argument("--by", default="", help="who verifies; your account here if not given")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Verify, and print each finding."""
+        if options["storage_only"]:
+            report = verify_storage(on_seal=self._tell)
+        else:
+            report = verify_trail(
+                by=options["by"] or getpass.getuser(), since=options["since"], on_seal=self._tell
+            )
+        for finding in report.findings:
+            self.stdout.write(self.style.ERROR(str(finding)))
+        self.stdout.write(_summary(report))
+        if report.findings:
+            raise CommandError(
+                f"{len(report.findings)} findings. The trail is not as it was sealed: keep database"
+                " and storage as they are, and call the security officer."
+            )
+
+    def _tell(self, number: int) -> None:
+        if number % _EACH == 0:
+            self.stderr.write(f"… seal {number}")
+
+
+def _summary(report: Report) -> str:
+    words = f"{report.scope}: {report.seals} seals with {report.events} events"
+    if report.superseded:
+        words += f", {report.superseded} superseded"
+    if report.newest is not None:
+        words += f"; the newest is seal {report.newest.number} of {report.newest.at:%Y-%m-%d %H:%M}"
+    return f"{words}. {len(report.findings) or 'No'} findings."

@@ -1,0 +1,173 @@
+"""Sealing: everything once, in an unbroken chain, whole again after a death half-way."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import time_machine
+from django.core.management import call_command
+
+from ops.chain import hash_of, read
+from ops.models import AuditEvent, AuditSeal, SealedEvent
+from ops.services.sealing import SealsAhead, seal_trail, supersede, unsealed_window
+from tests.deliveries import NOON
+from tests.ops.seals import a_seal, act, findings, objects, tamper
+
+pytestmark = pytest.mark.usefixtures("at_noon", "seals")
+
+
+def test_an_act_is_recorded_sealed_and_verified(seals: Path) -> None:
+    event = act(1)
+
+    (seal,) = seal_trail()
+
+    data = (seals / seal.place).read_bytes()
+    header, rows = read(data)
+    assert seal.place == f"seals/2025/03/20/0000000001-{seal.hash}.jsonl"
+    assert (seal.number, seal.count, seal.previous, seal.at) == (1, 1, "", NOON)
+    assert hash_of(data) == seal.hash
+    assert header.number == 1
+    assert (rows[0]["id"], rows[0]["who"], rows[0]["why"]) == (event.pk, "olga", "Sent by mistake.")
+    assert findings() == []
+
+
+def test_every_field_of_an_event_is_sealed(seals: Path) -> None:
+    a_seal(1)
+    _, rows = read((seals / objects()[0]).read_bytes())
+    assert set(rows[0]) == {field.attname for field in AuditEvent._meta.concrete_fields}
+
+
+def test_a_seal_holds_the_hash_of_the_one_before_it() -> None:
+    first, second = a_seal(1), a_seal(2, 3)
+    assert (second.number, second.previous, second.count) == (2, first.hash, 2)
+    assert findings() == []
+
+
+def test_nothing_new_makes_no_seal_but_one_each_hour(at_noon: time_machine.Traveller) -> None:
+    a_seal(1)
+    assert seal_trail() == []
+
+    at_noon.move_to(NOON + timedelta(minutes=59))
+    assert seal_trail() == []
+    at_noon.move_to(NOON + timedelta(minutes=61))
+    (hourly,) = seal_trail()
+
+    assert (hourly.number, hourly.count) == (2, 0)
+    assert seal_trail() == []
+    assert findings() == []
+
+
+def test_an_event_that_became_visible_late_is_sealed_after_younger_ones() -> None:
+    """Transactions end in another order than they began: keys and times say nothing."""
+    early = act(1)
+    with_higher_key = act(2)
+    tamper("DELETE FROM ops_auditevent WHERE id = %s", early.pk)  # not visible yet
+    seal_trail()
+    early.save(force_insert=True)
+
+    (second,) = seal_trail()
+
+    assert SealedEvent.objects.get(event=with_higher_key).seal_id == 1
+    assert SealedEvent.objects.get(event=early).seal_id == second.number
+    assert findings() == []
+
+
+def test_a_run_that_died_after_storing_is_made_whole_by_the_next() -> None:
+    first = a_seal(1)
+    died = a_seal(2, 3)
+    tamper(
+        "DELETE FROM ops_sealedevent WHERE seal_id = 2; DELETE FROM ops_auditseal WHERE number = 2"
+    )
+    act(4)
+
+    made = seal_trail()
+
+    assert [(seal.number, seal.hash, seal.count) for seal in made] == [
+        (2, died.hash, 2),
+        (3, made[1].hash, 1),
+    ]
+    assert (made[0].previous, made[1].previous) == (first.hash, died.hash)
+    assert len(objects()) == 3
+    assert findings() == []
+
+
+def test_a_storage_that_cannot_be_written_leaves_nothing_on_record(seals: Path) -> None:
+    act(1)
+    seals.parent.joinpath("seals").write_text("a file where the folder should be")
+
+    with pytest.raises(OSError):
+        seal_trail()
+
+    assert (AuditSeal.objects.count(), SealedEvent.objects.count()) == (0, 0)
+
+
+def test_bytes_that_are_no_seal_do_not_stop_the_sealing_and_are_told(seals: Path) -> None:
+    a_seal(1)
+    planted = f"seals/2025/03/20/0000000002-{'0' * 64}.jsonl"
+    (seals / planted).write_text("{}")
+
+    second = a_seal(2)
+
+    assert second.number == 2
+    assert findings() == [f"seal 2: an object in storage is no seal on record: {planted}"]
+
+
+def test_a_database_that_was_set_back_is_not_sealed_over() -> None:
+    a_seal(1)
+    a_seal(2)
+    set_back(1)
+    act(3)
+
+    with pytest.raises(SealsAhead):
+        seal_trail()
+
+    assert AuditSeal.objects.count() == 1
+    assert len(objects()) == 2
+
+
+def test_what_cannot_be_brought_back_is_superseded_by_an_act_that_the_chain_tells_of() -> None:
+    a_seal(1)
+    lost = a_seal(2)
+    set_back(1)
+
+    seal = supersede(by="olga", why="The events of seal 2 are known to be a drill's.")
+
+    assert (seal.number, seal.count) == (2, 1)
+    assert seal.hash != lost.hash
+    event = AuditEvent.objects.get(act="seals.superseded")
+    assert (event.who, event.details) == ("olga", {"seals": [2]})
+    a_seal(4)
+    assert findings() == []
+
+
+def test_the_window_says_how_much_is_not_sealed_and_since_when() -> None:
+    a_seal(1)
+    act(2)
+    act(3)
+    window = unsealed_window()
+    assert (window.count, window.oldest) == (2, NOON)
+
+
+def test_the_command_says_what_it_sealed() -> None:
+    act(1)
+    said = StringIO()
+    call_command("sealaudit", stdout=said)
+    call_command("sealaudit", stdout=said)
+    assert said.getvalue().splitlines() == [
+        f"Seal 1: 1 events, {objects()[0]}",
+        "Nothing new: everything is sealed.",
+    ]
+
+
+def set_back(number: int) -> None:
+    """Leave the database as it was after this seal."""
+    tamper(
+        "DELETE FROM ops_auditevent WHERE id IN"
+        " (SELECT event_id FROM ops_sealedevent WHERE seal_id > %s);"
+        " DELETE FROM ops_sealedevent WHERE seal_id > %s;"
+        " DELETE FROM ops_auditseal WHERE number > %s",
+        *(number, number, number),
+    )
