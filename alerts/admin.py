@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
@@ -85,3 +86,7 @@ class AlertAdmin(ReadOnlyAdmin):
     def department(self, alert: Alert) -> str:
         """Name where the patient lies."""
         return str(alert.admission.department or "–")
+
+    def patient_of(self, one: Alert) -> UUID | None:
+        """Whose alert it is."""
+        return one.admission.patient_id

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.admin import AdminSite
@@ -21,6 +21,8 @@ from django.utils import timezone
 
 from ops.landing import shown_tiles
 
+from ops import audit
+
 
 @dataclass(frozen=True)
 class Page:
@@ -32,6 +34,7 @@ class Page:
     permission: str
     template: str
     content: Callable[[], dict[str, Any]]
+    shows_patients: bool = False
 
 
 class OperatorAdminSite(AdminSite):
@@ -123,6 +126,8 @@ class OperatorAdminSite(AdminSite):
             if not request.user.has_perm(page.permission):
                 raise PermissionDenied
             content = {**self.each_context(request), "title": page.title, **page.content()}
+            if page.shows_patients:
+                audit.look("page.opened", by=cast(audit.Person, request.user), kind=page.title)
             return TemplateResponse(request, page.template, content)
 
         return view

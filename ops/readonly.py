@@ -6,7 +6,8 @@ and addresses are kept by browsers and proxies.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from django.contrib import admin
 from django.core.paginator import Paginator
@@ -14,6 +15,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.functional import cached_property
+
+from ops import audit
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
@@ -42,6 +45,9 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     searches_privately = True
     list_per_page = 50
+    # Whether a look at these pages is a look at patients, and goes on record before anything is
+    # shown. Unsaid, it is: a list that is new must not be open to unseen eyes. `ops` knows nobody.
+    shows_patients: bool | None = None
 
     def has_add_permission(self, request: HttpRequest, *_args: Any) -> bool:
         """Refuse."""
@@ -63,7 +69,36 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             request.session[self._search_key] = request.POST["searched"].strip()
             return redirect(request.get_full_path())
         searched = request.session.get(self._search_key, "")
-        return super().changelist_view(request, {"searched": searched, **(extra_context or {})})
+        answer = super().changelist_view(request, {"searched": searched, **(extra_context or {})})
+        if (listed := _shown(answer, "cl")) is not None:
+            self._note_list(request, searched, hits=listed.result_count)
+        return answer
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show one object."""
+        answer = super().change_view(request, object_id, form_url, extra_context)
+        if (shown := _shown(answer, "original")) is not None:
+            self._note_object(request, "record.opened", shown)
+        return answer
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show what the admin itself knows of an object's changes."""
+        answer = super().history_view(request, object_id, extra_context)
+        if (shown := _shown(answer, "object")) is not None:
+            self._note_object(request, "record.history_opened", shown)
+        return answer
+
+    def patient_of(self, one: Any) -> UUID | None:
+        """Give the key of the one patient whom an object is of; None where that is unknown."""
+        return None
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -72,6 +107,41 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         searched = request.session.get(self._search_key, "")
         return super().get_search_results(request, queryset, searched)
 
+    def _note_list(self, request: HttpRequest, searched: str, *, hits: int) -> None:
+        if not self._tells_of_patients:
+            return
+        kind = str(self.opts.verbose_name_plural)
+        if searched:
+            audit.look("list.searched", by=_who(request), kind=kind, details={"hits": hits})
+        else:
+            once_per = [self.opts.label_lower, sorted(request.GET.items())]
+            audit.look("list.viewed", by=_who(request), kind=kind, once_per=once_per)
+
+    def _note_object(self, request: HttpRequest, act: str, one: Any) -> None:
+        if self._tells_of_patients:
+            audit.look(
+                act,
+                by=_who(request),
+                kind=str(self.opts.verbose_name),
+                key=one.pk,
+                patient=self.patient_of(one),
+            )
+
+    @property
+    def _tells_of_patients(self) -> bool:
+        if self.shows_patients is None:
+            return self.opts.app_label != "ops"
+        return self.shows_patients
+
     @property
     def _search_key(self) -> str:
         return f"searched:{self.opts.label_lower}"
+
+
+def _shown(answer: HttpResponse, name: str) -> Any:
+    """Give what a page is about to show under this name; None where it shows no such thing."""
+    return (getattr(answer, "context_data", None) or {}).get(name)
+
+
+def _who(request: HttpRequest) -> audit.Person:
+    return cast(audit.Person, request.user)

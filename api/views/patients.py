@@ -17,6 +17,7 @@ from alerts.queries.board import discharged_page, open_alerts_of, open_page, sta
 from alerts.queries.past import known_at
 from alerts.queries.standing import Vision, vision_at, vision_through
 from api.conditional import moment_now, tagged, unchanged
+from api.looks import note_list, note_patient
 from api.pagination import cursor_to, position_at
 from api.serializers import answers, record
 from api.serializers.parameters import (
@@ -54,7 +55,11 @@ class PatientsView(Operation):
         """List one item per admission."""
         wanted = asked(PatientsQuery, request.query_params)
         with known_at(wanted.get("known_at")):
-            return self._answer(request, wanted)
+            answer = self._answer(request, wanted)
+        # Out there: what is written while the past is asked is taken back.
+        if isinstance(answer, Response):
+            note_list(request, wanted, answer.data)
+        return answer
 
     def _answer(self, request: Request, wanted: dict[str, Any]) -> HttpResponseBase:
         moment = moment_now()
@@ -76,7 +81,9 @@ class PatientsSearchView(Operation):
         """List one item per admission."""
         wanted = asked(PatientSearch, request.data)
         with known_at(wanted.get("known_at")):
-            return Response(_listed(vision_at(present()), wanted))
+            body = _listed(vision_at(present()), wanted)
+        note_list(request, wanted, body)
+        return Response(body)
 
 
 def _listed(vision: Vision, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -110,8 +117,11 @@ class PatientView(Operation):
     )
     def get(self, request: Request, **address: uuid.UUID) -> Response:
         """Tell everything that is on record of a patient, tests aside."""
-        with known_at(asked(KnownAt, request.query_params).get("known_at")):
-            return self._answer(address)
+        at = asked(KnownAt, request.query_params).get("known_at")
+        with known_at(at):
+            answer = self._answer(address)
+        note_patient(request, address["id"], "patient.opened", at)
+        return answer
 
     def _answer(self, address: dict[str, uuid.UUID]) -> Response:
         patient = _patient_at(address)
@@ -141,7 +151,9 @@ class LabTestsView(Operation):
         """List tests with their results, newest first."""
         wanted = asked(LabTestsQuery, request.query_params)
         with known_at(wanted.get("known_at")):
-            return self._answer(address, wanted)
+            answer = self._answer(address, wanted)
+        note_patient(request, address["id"], "patient.tests_listed", wanted.get("known_at"))
+        return answer
 
     def _answer(self, address: dict[str, uuid.UUID], wanted: dict[str, Any]) -> Response:
         patient = _patient_at(address)
@@ -167,13 +179,13 @@ class HistoryView(Operation):
         """List versions, the newest known first: what changed, and where and when it was told."""
         limit = asked(HistoryQuery, request.query_params).get("limit", PAGE_SIZE)
         versions = history_of_patient(_patient_at(address), limit=limit + 1)
-        return Response(
-            {
-                "as_of": present(),
-                "has_more": len(versions) > limit,
-                "results": [record.version(one) for one in versions[:limit]],
-            }
-        )
+        body = {
+            "as_of": present(),
+            "has_more": len(versions) > limit,
+            "results": [record.version(one) for one in versions[:limit]],
+        }
+        note_patient(request, address["id"], "patient.history_read")
+        return Response(body)
 
 
 def _start_of(day: date | None) -> datetime | None:

@@ -155,6 +155,7 @@ DISMISS_FILES = Act(
 class FeedFileAdmin(WorkedAdmin):
     """Files with their ledgers."""
 
+    shows_patients = False
     list_display = (
         "key",
         "number",
@@ -327,6 +328,7 @@ class WaitingRowAdmin(WorkedAdmin):
 class DriftAdmin(ReadOnlyAdmin):
     """What files hold that their layout does not know."""
 
+    shows_patients = False
     list_display = ("layout", "kind", "name", "first_seen_in", "first_seen_at")
     list_filter = ("kind", "layout")
     list_select_related = ("first_seen_in",)

@@ -5,7 +5,7 @@ Identifiers are posted and never stand in an address.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -19,6 +19,7 @@ from ingestion.choices import ConflictKind
 from ingestion.errors import NotCarriedOut
 from ingestion.models import ConflictDecision
 from ingestion.services.conflicts import NOBODY, Standing, decide_conflict, standing_of
+from ops import audit
 from ops.acts import WhyForm
 from ops.readonly import ReadOnlyAdmin
 
@@ -89,6 +90,7 @@ class ConflictDecisionAdmin(ReadOnlyAdmin):
         if form.is_valid():
             self._decide(request, standing, form)
             return redirect("admin:ingestion_conflicts")
+        audit.look("conflict.opened", by=cast(audit.Person, request.user), kind="conflict")
         context = {
             **self.admin_site.each_context(request),
             "title": "Decide a conflict",

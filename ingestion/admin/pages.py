@@ -41,6 +41,7 @@ def add_pages(site: OperatorAdminSite) -> None:
             "ingestion.view_waitingrow",
             "admin/ingestion/waiting.html",
             _waiting_page,
+            shows_patients=True,
         )
     )
     site.add_page(
@@ -51,6 +52,7 @@ def add_pages(site: OperatorAdminSite) -> None:
             "ingestion.view_labtest",
             "admin/ingestion/conflicts.html",
             _conflicts_page,
+            shows_patients=True,
         )
     )
 

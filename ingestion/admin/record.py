@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.contrib import admin
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
@@ -19,6 +21,8 @@ _VERSIONS = 100
 @admin.register(Department)
 class DepartmentAdmin(ReadOnlyAdmin):
     """Departments as the PMS names them."""
+
+    shows_patients = False
 
 
 class RecordAdmin(ReadOnlyAdmin):
@@ -45,6 +49,10 @@ class PatientAdmin(RecordAdmin):
     search_help_text = "Number or part of the name. It is not put into the address."
     ordering = ("patient_id",)
 
+    def patient_of(self, one: Patient) -> UUID | None:
+        """It is the patient; `patient_id` is the source's number."""
+        return one.pk
+
 
 @admin.register(Admission)
 class AdmissionAdmin(RecordAdmin):
@@ -64,6 +72,10 @@ class AdmissionAdmin(RecordAdmin):
     search_help_text = "Case number, patient's number or room."
     ordering = ("-pk",)
 
+    def patient_of(self, one: Admission) -> UUID | None:
+        """Whose stay it is, once that is known."""
+        return one.patient_id
+
 
 @admin.register(LabTest)
 class LabTestAdmin(RecordAdmin):
@@ -74,6 +86,10 @@ class LabTestAdmin(RecordAdmin):
     search_fields = ("test_id__startswith", "patient_number__startswith")
     search_help_text = "Beginning of the test's or the patient's number."
     ordering = ("-pk",)
+
+    def patient_of(self, one: LabTest) -> UUID | None:
+        """Whose test it is, once that is known."""
+        return one.patient_id
 
 
 @admin.register(LabResult)
@@ -93,3 +109,7 @@ class LabResultAdmin(RecordAdmin):
     search_fields = ("result_id__startswith", "test_id__startswith")
     search_help_text = "Beginning of the result's or the test's number."
     ordering = ("-pk",)
+
+    def patient_of(self, one: LabResult) -> UUID | None:
+        """Whose test's result it is, once that is known."""
+        return one.lab_test.patient_id if one.lab_test else None

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from ingestion.choices import ConflictKind, WaitReason
 from ingestion.errors import NotCarriedOut
-from ingestion.models import Admission, ConflictDecision, LabResult, LabTest
+from ingestion.models import Admission, ConflictDecision, LabResult, LabTest, Patient
 from ingestion.queries import Conflict, conflicting_admissions, conflicting_tests
 from ingestion.services.belonging import attach_results
 from ingestion.services.changes import note_change
@@ -125,11 +125,15 @@ def decide_conflict(
         details["belongs_to"] = "one of them" if belongs_to else "nobody"
         audit.record(
             "conflict.decided", by=by, kind="conflict decision", key=decision.pk,
-            why=decision.why, details=details,
+            why=decision.why, details=details, patient=_patient_at(belongs_to),
         )  # fmt: skip
         note_change()
     records_changed.send(sender=None, patients=patients)
     return decision
+
+
+def _patient_at(number: str) -> uuid.UUID | None:
+    return Patient.objects.filter(patient_id=number).values_list("pk", flat=True).first()
 
 
 def _require(

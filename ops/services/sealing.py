@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from ops import audit
 from ops.chain import Header, NoSeal, Row, hash_of, place_of, row_of, written
 from ops.models import AuditEvent, AuditSeal, SealedEvent
 from ops.services.kept_seals import Kept, Seal, kept_since, open_seal
@@ -71,8 +72,6 @@ def supersede(*, by: str, why: str) -> AuditSeal:
 
     For when they cannot be brought back. They stay in storage, and the next seal names them.
     """
-    from ops import audit
-
     with transaction.atomic():
         take_turn()
         last = newest_seal()

@@ -60,7 +60,7 @@ def test_a_replay_says_what_will_happen_asks_why_and_shows_the_new_ledger(
 
     assert f"File {file.pk}. Before: 1 rows (1 rejected); now: 1 rows (1 created)" in said
     assert file.readings.count() == 2
-    assert AuditEvent.objects.get().who == "operator"
+    assert AuditEvent.objects.filter(kind="act").get().who == "operator"
 
 
 def test_a_replayed_row_says_what_became_of_its_line(inbox: Path, operator: Client) -> None:
@@ -114,7 +114,7 @@ def test_a_dismissal_without_reason_is_asked_again_and_dismisses_nothing(
 
     assert "This field is required." in said
     row.refresh_from_db()
-    assert (row.settled_at, AuditEvent.objects.count()) == (None, 0)
+    assert (row.settled_at, AuditEvent.objects.filter(kind="act").count()) == (None, 0)
 
 
 def test_a_dismissed_row_shows_who_dismissed_it_and_why(inbox: Path, operator: Client) -> None:
@@ -129,7 +129,7 @@ def test_a_dismissed_row_shows_who_dismissed_it_and_why(inbox: Path, operator: C
     assert "An operator dismissed it 2025-03-20 13:00 (operator: A footer.)" in page
     again = confirm(operator, f"{ROWS}?settled=all", "dismiss", row.pk, why="Again.")
     assert f"Rejected row {row.pk} is settled already. Nothing was changed." in again
-    assert AuditEvent.objects.count() == 1
+    assert AuditEvent.objects.filter(kind="act").count() == 1
 
 
 def test_a_dismissed_file_is_listed_as_such(inbox: Path, operator: Client) -> None:
@@ -189,7 +189,11 @@ def test_who_may_only_look_sees_no_act_and_cannot_post_one(inbox: Path) -> None:
     confirm(browser, ROWS, "dismiss", row.pk, why="May I?")
 
     row.refresh_from_db()
-    assert (file.readings.count(), row.settled_at, AuditEvent.objects.count()) == (1, None, 0)
+    assert (
+        file.readings.count(),
+        row.settled_at,
+        AuditEvent.objects.filter(kind="act").count(),
+    ) == (1, None, 0)
 
 
 def test_who_may_change_the_model_may_act(inbox: Path) -> None:
@@ -215,7 +219,7 @@ def test_nobody_else_reaches_an_act(inbox: Path, nurse: Client, stranger: Client
             )
             assert answer.status_code == 302
             assert "/login/" in answer["Location"]
-    assert (file.readings.count(), AuditEvent.objects.count()) == (1, 0)
+    assert (file.readings.count(), AuditEvent.objects.filter(kind="act").count()) == (1, 0)
 
 
 # --- Conflicts ----------------------------------------------------------------------------

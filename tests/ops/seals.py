@@ -42,8 +42,14 @@ def a_seal(*numbers: int) -> AuditSeal:
     """Record acts and seal them together."""
     for number in numbers:
         act(number)
-    (made,) = seal_trail()
-    return made
+    return the_next_seal()
+
+
+def the_next_seal() -> AuditSeal:
+    """Seal what there is, which makes one seal."""
+    made = seal_trail()
+    assert len(made) == 1
+    return made[0]
 
 
 def objects() -> list[str]:

@@ -114,8 +114,8 @@ def test_the_newest_seal_removed_from_the_database_with_its_events_is_missed(
     )
     assert findings() == [
         (
-            f"seal 3: storage holds it and the database does not: {gone}. The newest seals on record"
-            " were removed, or the database was set back"
+            f"seal 3: storage holds it and the database does not: {gone}. The newest seals on"
+            " record were removed, or the database was set back"
         )
     ]
 
@@ -146,8 +146,8 @@ def test_the_newest_seal_removed_from_both_is_missed_by_the_hour(
     at_noon.move_to(NOON + timedelta(minutes=76))
     assert findings() == [
         (
-            "seal 2: the newest seal is of 2025-03-20T12:00:00.000000+00:00, though one is made each"
-            " hour: sealing stands still, or newer seals were removed"
+            "seal 2: the newest seal is of 2025-03-20T12:00:00.000000+00:00, though one is made"
+            " each hour: sealing stands still, or newer seals were removed"
         )
     ]
 

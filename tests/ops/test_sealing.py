@@ -14,7 +14,7 @@ from ops.chain import hash_of, read
 from ops.models import AuditEvent, AuditSeal, SealedEvent
 from ops.services.sealing import SealsAhead, seal_trail, supersede, unsealed_window
 from tests.deliveries import NOON
-from tests.ops.seals import a_seal, act, findings, objects, tamper
+from tests.ops.seals import a_seal, act, findings, objects, tamper, the_next_seal
 
 pytestmark = pytest.mark.usefixtures("at_noon", "seals")
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("at_noon", "seals")
 def test_an_act_is_recorded_sealed_and_verified(seals: Path) -> None:
     event = act(1)
 
-    (seal,) = seal_trail()
+    seal = the_next_seal()
 
     data = (seals / seal.place).read_bytes()
     header, rows = read(data)
@@ -53,7 +53,7 @@ def test_nothing_new_makes_no_seal_but_one_each_hour(at_noon: time_machine.Trave
     at_noon.move_to(NOON + timedelta(minutes=59))
     assert seal_trail() == []
     at_noon.move_to(NOON + timedelta(minutes=61))
-    (hourly,) = seal_trail()
+    hourly = the_next_seal()
 
     assert (hourly.number, hourly.count) == (2, 0)
     assert seal_trail() == []
@@ -68,7 +68,7 @@ def test_an_event_that_became_visible_late_is_sealed_after_younger_ones() -> Non
     seal_trail()
     early.save(force_insert=True)
 
-    (second,) = seal_trail()
+    second = the_next_seal()
 
     assert SealedEvent.objects.get(event=with_higher_key).seal_id == 1
     assert SealedEvent.objects.get(event=early).seal_id == second.number
