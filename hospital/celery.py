@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from celery.schedules import crontab
 from celery.signals import setup_logging
 from django.conf import settings
 
@@ -65,6 +66,12 @@ app.conf.beat_schedule = {
         "task": "ops.tasks.seal",
         "schedule": 30.0,
         "options": {"expires": 25},
+    },
+    # By night, in UTC.
+    "hold the last week of the trail against its seals": {
+        "task": "ops.tasks.verify_last_week",
+        "schedule": crontab(hour="2", minute="17"),
+        "options": {"expires": 3600},
     },
 }
 

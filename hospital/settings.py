@@ -391,6 +391,8 @@ BACKUP_KEY = env.str("HOSPITAL_BACKUP_KEY", "")
 BACKUP_KEY_FILE = env.str("HOSPITAL_BACKUP_KEY_FILE", str(DATA_DIR / "secrets" / "backup-key"))
 # From this hour of the hospital's clock on, the day's backup is due.
 BACKUP_HOUR = _whole("HOSPITAL_BACKUP_HOUR", 2)
+# No event leaves the trail's table before; its seal proves it and keeps it from then on.
+AUDIT_KEEP_DAYS = _whole("HOSPITAL_KEEP_AUDIT_DAYS", 2192)
 # GOVERNANCE lets an administrator remove what is locked; for trying things out alone.
 OBJECT_LOCK_MODE = env.str("HOSPITAL_OBJECT_LOCK_MODE", "COMPLIANCE")
 # The bundle's names are already hashed by its build; hashing twice would break its imports.

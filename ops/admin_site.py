@@ -19,9 +19,8 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
 
-from ops.landing import shown_tiles
-
 from ops import audit
+from ops.landing import shown_tiles
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from datetime import timedelta
 
 from celery import shared_task
 from django.conf import settings
@@ -23,6 +24,7 @@ from ops.services.nightly import keep_up
 from ops.services.restoring import kept_archive
 from ops.services.sampling import fold_days, sample
 from ops.services.sealing import SealsAhead, seal_trail
+from ops.services.verifying import verify_trail
 
 log = logging.getLogger(__name__)
 
@@ -83,3 +85,13 @@ def seal() -> int:
         # It stays so until somebody acts: this is where an incident for operators is opened.
         log.error("the trail is not sealed: the database was set back, storage holds more")
         return 0
+
+
+@shared_task
+def verify_last_week() -> int:
+    """Hold a week of the trail against its seals. Returns how many findings there are."""
+    report = verify_trail(by="vigil", since=(timezone.now() - timedelta(days=7)).date())
+    if report.findings:
+        # This is where an incident for operators is opened.
+        log.error("the trail is not as it was sealed", extra={"findings": len(report.findings)})
+    return len(report.findings)

@@ -44,6 +44,7 @@ class RecordAdmin(ReadOnlyAdmin):
 class PatientAdmin(RecordAdmin):
     """Patients."""
 
+    change_form_template = "admin/ingestion/patient.html"
     list_display = ("patient_id", "last_name", "first_name", "date_of_birth", "last_test_at")
     search_fields = ("patient_id", "last_name", "first_name")
     search_help_text = "Number or part of the name. It is not put into the address."

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from ops import audit
@@ -123,6 +124,29 @@ def verify_storage(*, on_seal: Callable[[int], None] = lambda number: None) -> R
         report.seals += 1
         on_seal(number)
     report.superseded = len(superseded)
+    return report
+
+
+def verify_seals(seals: QuerySet[AuditSeal]) -> Report:
+    """Hold these seals, which follow one another, against storage and the events on record."""
+    report = Report("some seals")
+    first, last = seals.first(), seals.last()
+    if first is None or last is None:
+        return report
+    kept = {
+        one.place: one
+        for one in kept_since(first.at.date())
+        if first.number <= one.number <= last.number
+    }
+    before = AuditSeal.objects.filter(number=first.number - 1).first()
+    highest = _HighestKeys()
+    for seal in seals.iterator(chunk_size=500):
+        _check_links(report, seal, before)
+        opened = _check_object(report, seal, kept)
+        if opened is not None:
+            _check_rows(report, seal, opened, before, highest)
+        report.seals += 1
+        before = seal
     return report
 
 
