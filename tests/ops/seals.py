@@ -84,7 +84,7 @@ def tamper(statement: str, *values: Any) -> None:
 
 
 def empty_the_trail() -> None:
-    """Empty its tables after a test with real transactions, whose own cleaning the guards refuse."""
+    """Empty its tables after a test with real transactions: the guards refuse its own cleaning."""
     with connection.cursor() as cursor:
         for table in GUARDED:
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
