@@ -10,11 +10,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.utils import timezone
 from storages.backends.s3 import S3Storage
+
+# What a storage may raise that refuses or does not answer.
+UNREACHABLE = (OSError, BotoCoreError, ClientError)
 
 
 class AlreadyKept(Exception):

@@ -10,8 +10,9 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-# What the linter refuses and somebody has read: a unique constraint gives way to a weaker one.
-LOOKED_AT = {"0005_a_line_counts_once_a_reading"}
+# What the linter refuses and somebody has read: a unique constraint gives way to a weaker one; and
+# one is over a column that is new and that the version before leaves empty, which does not count.
+LOOKED_AT = {"0005_a_line_counts_once_a_reading", "0002_looks_and_seals"}
 
 
 def main() -> int:

@@ -26,6 +26,7 @@ from ops.models import (
 )
 from ops.services.kept_seals import Kept, Seal, kept_since, open_seal
 from ops.services.sealing import newest_seal, seals_beyond, take_turn, unsealed_events
+from ops.storage import UNREACHABLE
 
 # An event is visible so long after its time at the latest; older, it was put in afterwards.
 LATE = timedelta(minutes=15)
@@ -225,8 +226,8 @@ def _open(report: Report, one: Kept) -> Seal | None:
         return open_seal(one)
     except NoSeal as error:
         report.find(f"the object in storage was exchanged. {error}", seal=one.number)
-    except OSError as error:
-        report.find(f"the object cannot be read: {error.strerror}", seal=one.number)
+    except UNREACHABLE as error:
+        report.find(f"the object cannot be read ({type(error).__name__})", seal=one.number)
     return None
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import time_machine
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
+from hospital.celery import app
+from ops import tasks
 from ops.chain import hash_of, read
 from ops.models import AuditEvent, AuditSeal, SealedEvent
 from ops.services.sealing import SealsAhead, seal_trail, supersede, unsealed_window
@@ -160,6 +162,34 @@ def test_the_command_says_what_it_sealed() -> None:
         f"Seal 1: 1 events, {objects()[0]}",
         "Nothing new: everything is sealed.",
     ]
+
+
+def test_the_clock_seals_twice_a_minute_and_no_run_waits_for_the_next() -> None:
+    entry = app.conf.beat_schedule["seal the audit trail"]
+    assert (entry["task"], entry["schedule"], entry["options"]) == (
+        "ops.tasks.seal",
+        30.0,
+        {"expires": 25},
+    )
+    act(1)
+    assert (tasks.seal(), tasks.seal()) == (1, 0)
+
+
+def test_a_database_that_was_set_back_stops_the_task_with_a_line_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    a_seal(1)
+    set_back(0)
+    assert tasks.seal() == 0
+    assert "the database was set back" in caplog.text
+
+
+def test_a_storage_that_refuses_is_told_in_words(seals: Path) -> None:
+    act(1)
+    seals.write_text("a file where the folder should be")
+    with pytest.raises(CommandError, match="Nothing was sealed"):
+        call_command("sealaudit")
+    assert AuditSeal.objects.count() == 0
 
 
 def set_back(number: int) -> None:

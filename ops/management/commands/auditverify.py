@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from ops.services.verifying import Report, verify_storage, verify_trail
+from ops.storage import UNREACHABLE
 
 _EACH = 1_000
 
@@ -32,12 +33,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify, and print each finding."""
-        if options["storage_only"]:
-            report = verify_storage(on_seal=self._tell)
-        else:
-            report = verify_trail(
-                by=options["by"] or getpass.getuser(), since=options["since"], on_seal=self._tell
-            )
+        try:
+            report = self._verified(**options)
+        except UNREACHABLE as error:
+            raise CommandError(
+                f"The seals' storage refuses or does not answer ({type(error).__name__}): see"
+                " HOSPITAL_SEAL_BUCKET or HOSPITAL_SEAL_DIR. Nothing was verified.",
+                returncode=3,
+            ) from error
         for finding in report.findings:
             self.stdout.write(self.style.ERROR(str(finding)))
         self.stdout.write(_summary(report))
@@ -46,6 +49,13 @@ class Command(BaseCommand):
                 f"{len(report.findings)} findings. The trail is not as it was sealed: keep database"
                 " and storage as they are, and call the security officer."
             )
+
+    def _verified(self, **options: Any) -> Report:
+        if options["storage_only"]:
+            return verify_storage(on_seal=self._tell)
+        return verify_trail(
+            by=options["by"] or getpass.getuser(), since=options["since"], on_seal=self._tell
+        )
 
     def _tell(self, number: int) -> None:
         if number % _EACH == 0:

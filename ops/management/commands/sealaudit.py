@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from ops.services.sealing import SealsAhead, seal_trail, supersede
+from ops.storage import UNREACHABLE
 
 
 class Command(BaseCommand):
@@ -34,6 +35,12 @@ class Command(BaseCommand):
                 made = seal_trail()
         except SealsAhead as error:
             raise CommandError(f"{error} Nothing was sealed.") from error
+        except UNREACHABLE as error:
+            raise CommandError(
+                f"The seals' storage refuses or does not answer ({type(error).__name__}): see"
+                " HOSPITAL_SEAL_BUCKET or HOSPITAL_SEAL_DIR. Nothing was sealed; what is new is"
+                " sealed once it answers."
+            ) from error
         for seal in made:
             self.stdout.write(f"Seal {seal.number}: {seal.count} events, {seal.place}")
         if not made:
