@@ -31,9 +31,20 @@ class AuditVerificationAdmin(ReadOnlyAdmin):
     """When the trail was held against its seals, and what was found."""
 
     shows_patients = False
-    list_display = ("at", "by", "scope", "seals", "events", "outcome", "newest")
+    list_display = ("at", "by", "scope", "seals", "events", "outcome", "oldest", "newest")
     ordering = ("-at", "-pk")
-    fields = ("at", "by", "scope", "seals", "events", "outcome", "told", "newest", "newest_hash")
+    fields = (
+        "at",
+        "by",
+        "scope",
+        "seals",
+        "events",
+        "outcome",
+        "told",
+        "oldest",
+        "newest",
+        "newest_hash",
+    )
     readonly_fields = ("outcome", "told")
 
     @admin.display(description="outcome", ordering="findings")

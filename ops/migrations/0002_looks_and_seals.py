@@ -118,7 +118,8 @@ class Migration(migrations.Migration):
                 ('events', models.PositiveBigIntegerField()),
                 ('findings', models.PositiveIntegerField()),
                 ('words', models.JSONField(blank=True, default=list, help_text='The first of the findings.')),
-                ('newest', models.BigIntegerField(blank=True, null=True)),
+                ('oldest', models.BigIntegerField(blank=True, help_text='The first seal looked at.', null=True)),
+                ('newest', models.BigIntegerField(blank=True, help_text='The last one.', null=True)),
                 ('newest_hash', models.CharField(blank=True, max_length=64)),
             ],
             options={

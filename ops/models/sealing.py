@@ -68,7 +68,8 @@ class AuditVerification(models.Model):
     events = models.PositiveBigIntegerField()
     findings = models.PositiveIntegerField()
     words = models.JSONField(default=list, blank=True, help_text="The first of the findings.")
-    newest = models.BigIntegerField(null=True, blank=True)
+    oldest = models.BigIntegerField(null=True, blank=True, help_text="The first seal looked at.")
+    newest = models.BigIntegerField(null=True, blank=True, help_text="The last one.")
     newest_hash = models.CharField(max_length=64, blank=True)
 
     class Meta:

@@ -21,7 +21,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 def with_state(events: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
     """Say of each event by which seal it is proved, and whether that was verified since."""
     verified = AuditVerification.objects.filter(
-        findings=0, newest__gte=OuterRef("sealed__seal_id"), at__gte=OuterRef("sealed__seal__at")
+        findings=0,
+        oldest__lte=OuterRef("sealed__seal_id"),
+        newest__gte=OuterRef("sealed__seal_id"),
     )
     return events.select_related("sealed").annotate(
         verified_at=Subquery(verified.order_by("-at").values("at")[:1])

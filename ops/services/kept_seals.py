@@ -36,6 +36,12 @@ class Seal:
 
 def kept_since(day: date | None = None, *, storage: Storage | None = None) -> Iterator[Kept]:
     """Find the seals of a day and of all later ones; of all days where none is named."""
+    for kept in kept_by_day(day, storage=storage):
+        yield from kept
+
+
+def kept_by_day(day: date | None = None, *, storage: Storage | None = None) -> Iterator[list[Kept]]:
+    """The same a day at a time: all names of six years would fill the memory."""
     storage = storage or seal_storage()
     least = f"{day:%Y/%m/%d}" if day else ""
     for year in _folders(storage, FOLDER):
@@ -44,7 +50,12 @@ def kept_since(day: date | None = None, *, storage: Storage | None = None) -> It
                 continue
             for one in _folders(storage, f"{FOLDER}/{year}/{month}"):
                 if f"{year}/{month}/{one}" >= least:
-                    yield from _in(storage, f"{FOLDER}/{year}/{month}/{one}")
+                    yield list(_in(storage, f"{FOLDER}/{year}/{month}/{one}"))
+
+
+def kept_on(day: str) -> list[Kept]:
+    """Find the seals of one day, written as in their names: YYYY/MM/DD."""
+    return list(_in(seal_storage(), f"{FOLDER}/{day}"))
 
 
 def open_seal(kept: Kept) -> Seal:

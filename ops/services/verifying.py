@@ -5,16 +5,17 @@ Knows what each kind of tampering leaves behind. Must change nothing but its own
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from ops import audit
-from ops.chain import NoSeal, Row, plain, row_of
+from ops.chain import FOLDER, NoSeal, Row, plain, row_of
 from ops.models import (
     GUARDED,
     GUARDS,
@@ -24,7 +25,7 @@ from ops.models import (
     AuditVerification,
     SealedEvent,
 )
-from ops.services.kept_seals import Kept, Seal, kept_since, open_seal
+from ops.services.kept_seals import Kept, Seal, kept_by_day, kept_on, kept_since, open_seal
 from ops.services.sealing import newest_seal, seals_beyond, take_turn, unsealed_events
 from ops.storage import UNREACHABLE
 
@@ -67,6 +68,7 @@ class Report:
     seals: int = 0
     events: int = 0
     superseded: int = 0
+    oldest: int | None = None
     said_superseded: set[str] = field(default_factory=set)
     newest: AuditSeal | None = None
     findings: list[Finding] = field(default_factory=list)
@@ -88,10 +90,9 @@ def verify_trail(
         take_turn()
         last = report.newest = newest_seal()
         beyond = seals_beyond(last)
-    kept = {one.place: one for one in kept_since(since)}
     _check_guards(report)
-    _check_chain(report, kept, since=since, on_seal=on_seal)
-    _check_storage(report, kept, beyond)
+    _check_chain(report, since=since, on_seal=on_seal)
+    _check_storage(report, beyond, since=since)
     _check_end(report)
     _check_unsealed(report)
     _put_on_record(report, by=by)
@@ -131,19 +132,15 @@ def verify_storage(*, on_seal: Callable[[int], None] = lambda number: None) -> R
 def verify_seals(seals: QuerySet[AuditSeal]) -> Report:
     """Hold these seals, which follow one another, against storage and the events on record."""
     report = Report("some seals")
-    first, last = seals.first(), seals.last()
-    if first is None or last is None:
+    first = seals.first()
+    if first is None:
         return report
-    kept = {
-        one.place: one
-        for one in kept_since(first.at.date())
-        if first.number <= one.number <= last.number
-    }
+    shelf = _Shelf()
     before = AuditSeal.objects.filter(number=first.number - 1).first()
     highest = _HighestKeys()
     for seal in seals.iterator(chunk_size=500):
         _check_links(report, seal, before)
-        opened = _check_object(report, seal, kept)
+        opened = _check_object(report, seal, shelf)
         if opened is not None:
             _check_rows(report, seal, opened, before, highest)
         report.seals += 1
@@ -154,9 +151,32 @@ def verify_seals(seals: QuerySet[AuditSeal]) -> Report:
 # --- The chain, seal by seal --------------------------------------------------------------
 
 
-def _check_chain(
-    report: Report, kept: dict[str, Kept], *, since: date | None, on_seal: Callable[[int], None]
-) -> None:
+class _Shelf:
+    """The names in storage, of one day at a time: seals are gone through day by day."""
+
+    def __init__(self) -> None:
+        self._day = ""
+        self._kept: list[Kept] = []
+
+    def find(self, seal: AuditSeal) -> tuple[Kept | None, bool]:
+        """Give a seal's object, and whether it lies where the database says."""
+        for day in (seal.place[len(FOLDER) + 1 :][:10], f"{seal.at.astimezone(UTC):%Y/%m/%d}"):
+            if re.fullmatch(r"\d{4}/\d\d/\d\d", day) is None:
+                continue
+            self._fetch(day)
+            for one in self._kept:
+                if one.place == seal.place:
+                    return one, True
+        same = [one for one in self._kept if one.number == seal.number]
+        return (same[0] if len(same) == 1 else None), False
+
+    def _fetch(self, day: str) -> None:
+        if day != self._day:
+            self._day, self._kept = day, kept_on(day)
+
+
+def _check_chain(report: Report, *, since: date | None, on_seal: Callable[[int], None]) -> None:
+    shelf = _Shelf()
     seals = AuditSeal.objects.order_by("number")
     if since is not None:
         seals = seals.filter(at__date__gte=since)
@@ -168,11 +188,12 @@ def _check_chain(
     for seal in seals.iterator(chunk_size=500):
         _check_links(report, seal, before)
         is_archived = any(first <= seal.number <= last for first, last in archived)
-        opened = _check_object(report, seal, kept)
+        opened = _check_object(report, seal, shelf)
         if opened is not None and not is_archived:
             _check_rows(report, seal, opened, before, highest)
         elif opened is not None:
             report.events += len(opened.rows)
+        report.oldest = report.oldest or seal.number
         report.seals += 1
         before = seal
         on_seal(seal.number)
@@ -190,16 +211,13 @@ def _check_links(report: Report, seal: AuditSeal, before: AuditSeal | None) -> N
         report.find("it does not follow the seal before it", seal=seal.number, field="previous")
 
 
-def _check_object(report: Report, seal: AuditSeal, kept: dict[str, Kept]) -> Seal | None:
+def _check_object(report: Report, seal: AuditSeal, shelf: _Shelf) -> Seal | None:
     """Open a seal's object and hold what is on record of it against what it says."""
-    if seal.place not in kept:
+    one, is_in_place = shelf.find(seal)
+    if not is_in_place:
         report.find(f"its object {seal.place} is not in storage", seal=seal.number, field="place")
-        same = [one for one in kept.values() if one.number == seal.number]
-        if len(same) != 1:
-            return None
-        one = same[0]
-    else:
-        one = kept[seal.place]
+    if one is None:
+        return None
     opened = _open(report, one)
     if opened is None:
         return None
@@ -333,7 +351,7 @@ def _check_guards(report: Report) -> None:
                 report.find(f"the guard {guard} of {table} is missing or switched off")
 
 
-def _check_storage(report: Report, kept: dict[str, Kept], beyond: Sequence[Kept]) -> None:
+def _check_storage(report: Report, beyond: Sequence[Kept], *, since: date | None) -> None:
     """Find objects that no seal on record is of: the database was cut, or somebody put them in."""
     for one in beyond:
         report.find(
@@ -342,17 +360,18 @@ def _check_storage(report: Report, kept: dict[str, Kept], beyond: Sequence[Kept]
             seal=one.number,
         )
     newest = report.newest.number if report.newest else 0
-    known = set(
-        AuditSeal.objects.filter(hash__in=[one.hash for one in kept.values()])
-        .values_list("hash", flat=True)
-        .iterator()
-    )
-    others = [one for one in kept.values() if one.hash not in known and one.number <= newest]
-    for one in others:
-        if one.hash in report.said_superseded:
-            report.superseded += 1
-        else:
-            report.find(f"an object in storage is no seal on record: {one.place}", seal=one.number)
+    for kept in kept_by_day(since):
+        hashes = AuditSeal.objects.filter(hash__in=[one.hash for one in kept])
+        known = set(hashes.values_list("hash", flat=True))
+        for one in kept:
+            if one.hash in known or one.number > newest:
+                continue
+            if one.hash in report.said_superseded:
+                report.superseded += 1
+            else:
+                report.find(
+                    f"an object in storage is no seal on record: {one.place}", seal=one.number
+                )
 
 
 def _check_end(report: Report) -> None:
@@ -403,6 +422,7 @@ def _put_on_record(report: Report, *, by: str) -> None:
             events=report.events,
             findings=len(report.findings),
             words=[str(one) for one in report.findings[:_WORDS_KEPT]],
+            oldest=report.oldest,
             newest=last.number if last else None,
             newest_hash=last.hash if last else "",
         )

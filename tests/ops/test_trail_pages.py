@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from ingestion.models import Patient
 from ops import audit
 from ops.models import AuditEvent, AuditReview
 from ops.services.verifying import verify_trail
+from tests.cast import olga_operator
 from tests.deliveries import admit
 from tests.ops.seals import a_seal, act, tamper, the_next_seal
 
@@ -74,6 +75,18 @@ def test_each_line_says_how_far_it_is_proved(operator: Client) -> None:
     shown = page(operator, TRAIL)
     assert "Sealed in 1</a>, verified</td>" in shown
     assert "Last verified 2025-03-20 13:00 CET (whole trail):" in shown
+
+
+def test_a_verification_vouches_for_no_seal_that_it_did_not_look_at(
+    at_noon: time_machine.Traveller,
+) -> None:
+    a_seal(1)
+    at_noon.shift(timedelta(days=1))
+    a_seal(2)
+    verify_trail(by="sam", since=date(2025, 3, 21))
+    shown = page(olga_operator().browser, TRAIL)
+    assert "Sealed in 1</a></td>" in shown
+    assert "Sealed in 2</a>, verified</td>" in shown
 
 
 def test_an_empty_trail_says_what_will_be_here(operator: Client) -> None:
