@@ -92,6 +92,18 @@ class Database:
 
 
 @contextmanager
+def as_owner() -> Iterator[None]:
+    """Let Django's own connection be the owner's for the length of a block."""
+    own = connection.settings_dict
+    owner = {name: settings.DATABASE_OWNER[name] for name in ("USER", "PASSWORD")}
+    if all(own[name] == value for name, value in owner.items()):
+        yield  # what the connection has begun goes on
+        return
+    with _connected_to(owner):
+        yield
+
+
+@contextmanager
 def with_database(name: str) -> Iterator[None]:
     """Let Django's own connection lead to another database, as the owner."""
     owner = {part: settings.DATABASE_OWNER[part] for part in ("USER", "PASSWORD")}

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ops', '0001_the_trail'),
+        ("ops", "0002_looks_and_seals"),
     ]
 
     operations = [

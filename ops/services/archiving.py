@@ -14,16 +14,15 @@ from django.db.models import Max, QuerySet, Sum
 from django.utils import timezone
 
 from ops import audit
-from ops.models import GUARDS, AuditArchive, AuditSeal, SealedEvent
-from ops.services.as_owner import as_owner
+from ops.databases import as_owner
+from ops.errors import OpsError
+from ops.models import AuditArchive, AuditSeal, SealedEvent
 from ops.services.sealing import take_turn
+from ops.services.unguarded import unguarded
 from ops.services.verifying import verify_seals
 
-# The guards that stand in the way of a deletion, of this table and of that.
-_GUARDED = ("ops_sealedevent", "ops_auditevent")
 
-
-class NotArchived(Exception):
+class NotArchived(OpsError):
     """Nothing has left the table, and why."""
 
 
@@ -103,15 +102,6 @@ def _old_enough(days: int) -> QuerySet[AuditSeal]:
 def _take_out(found: Archivable) -> None:
     sealed = SealedEvent.objects.filter(seal__number__range=(found.first, found.last))
     keys = list(sealed.values_list("event_id", flat=True))
-    with connection.cursor() as cursor:
-        # What waits for the end of the transaction to be checked would hinder the switching.
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for table in _GUARDED:
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    with unguarded("ops_sealedevent", "ops_auditevent"), connection.cursor() as cursor:
         cursor.execute("DELETE FROM ops_sealedevent WHERE event_id = ANY (%s)", [keys])
         cursor.execute("DELETE FROM ops_auditevent WHERE id = ANY (%s)", [keys])
-        # Nobody else ever sees them off: the switching is part of this transaction.
-        for table in _GUARDED:
-            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
-            for guard in GUARDS:
-                cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {guard}")

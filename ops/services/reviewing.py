@@ -12,10 +12,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from ops import audit
+from ops.errors import OpsError
 from ops.models import AuditEvent, AuditReview, AuditVerification
 
 
-class NotSigned(Exception):
+class NotSigned(OpsError):
     """Nothing was signed, and why."""
 
 

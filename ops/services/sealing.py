@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from ops import audit
 from ops.chain import Header, NoSeal, Row, hash_of, place_of, row_of, written
+from ops.errors import OpsError
 from ops.models import AuditEvent, AuditSeal, SealedEvent
 from ops.services.kept_seals import Kept, Seal, kept_since, open_seal
 from ops.storage import seal_storage
@@ -34,7 +35,7 @@ _LATELY = timedelta(days=1)
 _TURN = 0x5649_4749_4C02
 
 
-class SealsAhead(Exception):
+class SealsAhead(OpsError):
     """Storage holds seals with events that the database does not have."""
 
 

@@ -12,13 +12,16 @@ from typing import Any
 from django.core.files.storage import Storage
 from django.db import connection, models, transaction
 
+from ops import audit
 from ops.chain import NoSeal, Row, row_of
-from ops.models import AuditEvent, AuditSeal
+from ops.errors import OpsError
+from ops.models import AuditEvent, AuditSeal, SealedEvent
 from ops.services.kept_seals import Kept, Seal, kept_since, open_seal
 from ops.services.sealing import follows, keys_of, newest_seal, put_on_record, take_turn
+from ops.services.unguarded import unguarded
 
 
-class CannotBringBack(Exception):
+class CannotBringBack(OpsError):
     """The trail in storage and that on record have gone different ways."""
 
 
@@ -28,6 +31,7 @@ class BroughtBack:
 
     seals: int
     events: int
+    moved: int
     first: datetime | None
     last: datetime | None
 
@@ -35,26 +39,31 @@ class BroughtBack:
 def bring_back_events(*, from_storage: Storage | None = None) -> BroughtBack:
     """Put on record the events and seals that storage has beyond the database, with their keys.
 
-    All of them or none. Call it as the owner, before anything else is recorded in a database that
-    was set back: the sequence of keys is moved on, so that nothing new takes the key of an old
-    event. What is on record already must be the same. Raises CannotBringBack; a second run brings
-    back nothing.
+    All of them or none; an act of Vigil's own says so. Call it as the owner, best before anything
+    else is recorded in a database that was set back. What was recorded meanwhile and has taken the
+    keys of old events is given new keys: it was in no seal yet, and old ones name theirs for ever.
+    Raises CannotBringBack and NotTheOwner. A second run brings back nothing.
     """
     events: list[AuditEvent] = []
-    count = 0
+    seals: list[Seal] = []
     with transaction.atomic():
         take_turn()
         last = newest_seal()
         found: dict[int, list[Kept]] = {}
         for kept in kept_since(last.at.date() if last else None, storage=from_storage):
             found.setdefault(kept.number, []).append(kept)
+        moved = 0
         while (seal := _next(found, last)) is not None:
+            moved += _make_room(seal, found)
             events += _missing(seal)
             last = put_on_record(seal, keys_of(seal.rows))
-            count += 1
+            seals.append(seal)
         _move_sequence_on()
+        if seals:
+            _say_so(seals, events=len(events), moved=moved)
     times = [event.at for event in events]
-    return BroughtBack(count, len(events), min(times, default=None), max(times, default=None))
+    first, latest = min(times, default=None), max(times, default=None)
+    return BroughtBack(len(seals), len(events), moved, first, latest)
 
 
 def _next(found: dict[int, list[Kept]], last: AuditSeal | None) -> Seal | None:
@@ -78,21 +87,52 @@ def _opened(kept: Kept) -> Seal | None:
         return None
 
 
+def _make_room(seal: Seal, found: dict[int, list[Kept]]) -> int:
+    """Give new keys to what was recorded meanwhile under the keys of a seal's events."""
+    rows = {int(row["id"]): row for row in seal.rows}
+    there: dict[Any, AuditEvent] = AuditEvent.objects.in_bulk(list(rows))
+    others = [key for key, event in there.items() if not _is_same(event, rows[key], seal)]
+    if not others:
+        return 0
+    if SealedEvent.objects.filter(event_id__in=others).exists():
+        raise CannotBringBack(
+            f"Events of seal {seal.header.number} are on record as others, and those are sealed:"
+            " two histories of one trail. Nothing was brought back; manage.py sealaudit --supersede"
+            " goes on beside them."
+        )
+    # Beyond every key in storage, not only those of this seal: the next one may need them too.
+    _move_sequence_on(beyond=_highest_key(found))
+    with unguarded("ops_auditevent"), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE ops_auditevent SET id = nextval(pg_get_serial_sequence('ops_auditevent', 'id'))"
+            " WHERE id = ANY (%s)",
+            [sorted(others)],
+        )
+    return len(others)
+
+
+def _is_same(event: AuditEvent, row: Row, seal: Seal) -> bool:
+    fields = [name for name in seal.header.fields if hasattr(event, name)]
+    return row_of(event, fields) == {name: row[name] for name in fields}
+
+
+def _highest_key(found: dict[int, list[Kept]]) -> int:
+    opened = (_opened(kept) for each in found.values() for kept in each)
+    return max((key for seal in opened if seal for key in keys_of(seal.rows)), default=0)
+
+
 def _missing(seal: Seal) -> list[AuditEvent]:
-    """Put in those events of a seal that the database lacks; those that it has must be the same."""
+    """Put in those events of a seal that the database lacks."""
     there: dict[Any, AuditEvent] = AuditEvent.objects.in_bulk(keys_of(seal.rows))
-    for key, event in there.items():
-        row = next(row for row in seal.rows if row["id"] == key)
-        if row_of(event, [name for name in seal.header.fields if hasattr(event, name)]) != row:
-            raise CannotBringBack(
-                f"Event {key} of seal {seal.header.number} is on record as another one: something"
-                " was recorded after the database was set back and before this. Restore it anew"
-                " and bring the trail back first, or go on beside it: manage.py sealaudit"
-                " --supersede."
-            )
     missing = [_event_of(row) for row in seal.rows if row["id"] not in there]
     AuditEvent.objects.bulk_create(missing, batch_size=1_000)
     return missing
+
+
+def _say_so(seals: list[Seal], *, events: int, moved: int) -> None:
+    first, last = seals[0].header.number, seals[-1].header.number
+    details = {"first_seal": first, "last_seal": last, "events": events, "moved": moved}
+    audit.record("trail.brought_back", by="vigil", kind="audit seal", key=last, details=details)
 
 
 def _event_of(row: Row) -> AuditEvent:
@@ -101,10 +141,11 @@ def _event_of(row: Row) -> AuditEvent:
     return AuditEvent(**values)
 
 
-def _move_sequence_on() -> None:
+def _move_sequence_on(*, beyond: int = 0) -> None:
     """Whoever comes next must not be given a key that is taken."""
-    highest = AuditEvent.objects.aggregate(highest=models.Max("pk"))["highest"]
-    if highest is None:
+    taken = AuditEvent.objects.aggregate(highest=models.Max("pk"))["highest"] or 0
+    highest = max(taken, beyond)
+    if not highest:
         return
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_get_serial_sequence('ops_auditevent', 'id')")

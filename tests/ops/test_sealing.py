@@ -14,6 +14,7 @@ from hospital.celery import app
 from ops import tasks
 from ops.chain import hash_of, read
 from ops.models import AuditEvent, AuditSeal, SealedEvent
+from ops.services.muting import mute
 from ops.services.sealing import SealsAhead, seal_trail, supersede, unsealed_window
 from tests.deliveries import NOON
 from tests.ops.seals import a_seal, act, findings, objects, tamper, the_next_seal
@@ -182,6 +183,14 @@ def test_a_database_that_was_set_back_stops_the_task_with_a_line_in_the_log(
     set_back(0)
     assert tasks.seal() == 0
     assert "the database was set back" in caplog.text
+
+
+def test_a_muted_place_seals_nothing_by_the_clock() -> None:
+    """It may be one of two copies of a hospital: the other goes on with the chain."""
+    a_seal(1)
+    mute(by="olga", why="Restored.")
+    assert tasks.seal() == 0
+    assert AuditSeal.objects.count() == 1
 
 
 def test_a_storage_that_refuses_is_told_in_words(seals: Path) -> None:

@@ -11,7 +11,7 @@ from django.db import connection
 
 from ops.models import AuditEvent, AuditSeal
 from ops.services.sealing import seal_trail, supersede
-from ops.services.trail_return import CannotBringBack, bring_back_events
+from ops.services.trail_return import bring_back_events
 from ops.storage import seal_storage
 from tests.deliveries import NOON
 from tests.ops.seals import a_seal, act, findings, objects, tamper
@@ -21,7 +21,9 @@ pytestmark = pytest.mark.usefixtures("at_noon", "seals")
 
 
 def everything() -> list[Any]:
-    return list(AuditEvent.objects.order_by("pk").values())
+    """The events, but for that which says that they came back."""
+    events = AuditEvent.objects.exclude(act="trail.brought_back")
+    return list(events.order_by("pk").values())
 
 
 def storage() -> Storage:
@@ -74,7 +76,8 @@ def test_nothing_new_takes_the_key_of_what_came_back() -> None:
 
     bring_back_events()
 
-    assert act(2).pk == newest + 1
+    told = AuditEvent.objects.get(act="trail.brought_back")
+    assert (told.pk, act(2).pk) == (newest + 1, newest + 2)
 
 
 def test_events_that_the_dump_had_and_no_seal_yet_are_not_put_in_twice() -> None:
@@ -90,20 +93,34 @@ def test_events_that_the_dump_had_and_no_seal_yet_are_not_put_in_twice() -> None
     assert findings() == []
 
 
-def test_what_was_recorded_meanwhile_is_not_overwritten_and_nothing_comes_back() -> None:
+def test_that_events_came_back_is_on_record() -> None:
     a_seal(1)
     a_seal(2)
-    newest = AuditEvent.objects.latest("pk").pk
     set_back(1)
-    rewind_keys(newest)
-    new = act(9)
-    assert new.pk == newest
+    bring_back_events()
+    event = AuditEvent.objects.get(act="trail.brought_back")
+    assert (event.who, event.kind) == ("vigil", "act")
+    assert event.details == {"first_seal": 2, "last_seal": 2, "events": 1, "moved": 0}
 
-    with pytest.raises(CannotBringBack):
-        bring_back_events()
 
-    assert AuditEvent.objects.get(pk=newest).object_key == "9"
-    assert AuditSeal.objects.count() == 1
+def test_what_was_recorded_meanwhile_stays_and_gives_up_the_keys_of_old_events() -> None:
+    a_seal(1)
+    a_seal(2)
+    a_seal(3)
+    before = everything()
+    set_back(1)
+    rewind_keys(before[1]["id"])
+    assert act(9).pk == before[1]["id"]
+
+    back = bring_back_events()
+
+    assert (back.seals, back.events, back.moved) == (2, 2, 1)
+    assert everything()[:3] == before
+    meanwhile = AuditEvent.objects.get(object_key="9")
+    assert meanwhile.pk > before[2]["id"]
+    assert findings() == []
+    seal_trail()
+    assert findings() == []
 
 
 def test_a_seal_that_was_superseded_does_not_come_back(seals: Path) -> None:

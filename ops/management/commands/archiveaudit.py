@@ -3,13 +3,13 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from ops.services.archiving import NotArchived, archivable, archive_trail
-from ops.services.as_owner import NotTheOwner
+from ops.management.manners import MannerlyCommand
+from ops.services.archiving import archivable, archive_trail
 
 
-class Command(BaseCommand):
+class Command(MannerlyCommand):
     """`manage.py archiveaudit --older-than-days N (--dry-run | --by NAME --why TEXT)`."""
 
     help = (
@@ -27,13 +27,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Archive, or say what would be archived."""
         days = options["older_than_days"]
-        try:
-            if options["dry_run"]:
-                self._tell(days)
-                return
-            made = archive_trail(older_than_days=days, by=options["by"], why=options["why"])
-        except (NotArchived, NotTheOwner) as error:
-            raise CommandError(str(error)) from error
+        if options["dry_run"]:
+            self._tell(days)
+            return
+        made = archive_trail(older_than_days=days, by=options["by"], why=options["why"])
         if made is None:
             self.stdout.write("No seal is that old. Nothing was archived.")
         else:

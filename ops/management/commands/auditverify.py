@@ -5,15 +5,16 @@ from argparse import ArgumentParser
 from datetime import date
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from ops.management.manners import MannerlyCommand
 from ops.services.verifying import Report, verify_storage, verify_trail
 from ops.storage import UNREACHABLE
 
 _EACH = 1_000
 
 
-class Command(BaseCommand):
+class Command(MannerlyCommand):
     """`manage.py auditverify [--since DAY] [--storage-only] [--by NAME]`."""
 
     help = (

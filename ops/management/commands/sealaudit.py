@@ -3,13 +3,14 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from ops.management.manners import MannerlyCommand
 from ops.services.sealing import SealsAhead, seal_trail, supersede
 from ops.storage import UNREACHABLE
 
 
-class Command(BaseCommand):
+class Command(MannerlyCommand):
     """`manage.py sealaudit [--supersede --by NAME --why TEXT]`."""
 
     help = "Seal what the audit trail holds and no seal has yet; beat does it each 30 seconds."
