@@ -15,10 +15,13 @@ class OpsConfig(AppConfig):
     def ready(self) -> None:
         from ops.registry import Follower, add_follower
         from ops.services.backing_up import read_catalogue
+        from ops.services.trail_return import follow_the_seals
 
         import_module("ops.receivers")
         import_module("ops.probes").register()
         import_module("ops.tiles").register()
+        # Before all others: what they record must not take the keys of events that come back.
+        add_follower(Follower("audit trail", follow_the_seals, order=0))
         add_follower(Follower("list of backups", read_catalogue, order=10))
 
 

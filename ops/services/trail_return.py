@@ -14,6 +14,8 @@ from django.db import connection, models, transaction
 
 from ops import audit
 from ops.chain import NoSeal, Row, row_of
+from ops.choices import EventKind
+from ops.databases import as_owner
 from ops.errors import OpsError
 from ops.models import AuditEvent, AuditSeal, SealedEvent
 from ops.services.kept_seals import Kept, Seal, kept_since, open_seal
@@ -31,6 +33,7 @@ class BroughtBack:
 
     seals: int
     events: int
+    acts: int
     moved: int
     first: datetime | None
     last: datetime | None
@@ -63,7 +66,21 @@ def bring_back_events(*, from_storage: Storage | None = None) -> BroughtBack:
             _say_so(seals, events=len(events), moved=moved)
     times = [event.at for event in events]
     first, latest = min(times, default=None), max(times, default=None)
-    return BroughtBack(len(seals), len(events), moved, first, latest)
+    acts = sum(event.kind == EventKind.ACT for event in events)
+    return BroughtBack(len(seals), len(events), acts, moved, first, latest)
+
+
+def follow_the_seals() -> str:
+    """Bring the trail to where storage has it, after a restore; return a sentence of it."""
+    with as_owner():
+        back = bring_back_events()
+    if not back.seals:
+        return "its seals hold nothing that the database lacks"
+    span = f", from {back.first:%H:%M:%S} to {back.last:%H:%M:%S} UTC" if back.events else ""
+    return (
+        f"{back.events} events came back from {back.seals} seals{span}; {back.acts} of them are"
+        " acts whose effect was lost with the database"
+    )
 
 
 def _next(found: dict[int, list[Kept]], last: AuditSeal | None) -> Seal | None:

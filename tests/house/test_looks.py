@@ -90,7 +90,7 @@ def unseen(addresses: Iterable[str], **rights: bool) -> tuple[list[str], int]:
                 answer = browser.post(address, {}, content_type="application/json")
             else:
                 answer = browser.get(address, follow=True)
-            if answer.status_code != 200 or not tells_of_somebody(answer.content.decode()):
+            if answer.status_code != 200 or not tells_of_somebody(answer.getvalue().decode()):
                 continue
             shown += 1
             if looks() == before:

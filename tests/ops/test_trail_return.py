@@ -10,6 +10,7 @@ from django.core.files.storage import Storage
 from django.db import connection
 
 from ops.models import AuditEvent, AuditSeal
+from ops.registry import followers
 from ops.services.sealing import seal_trail, supersede
 from ops.services.trail_return import bring_back_events
 from ops.storage import seal_storage
@@ -137,6 +138,21 @@ def test_a_seal_that_was_superseded_does_not_come_back(seals: Path) -> None:
     assert everything() == before
     assert len(objects()) == 3
     assert findings() == []
+
+
+def test_after_a_restore_the_trail_follows_before_everybody_else() -> None:
+    a_seal(1)
+    a_seal(2, 3)
+    set_back(1)
+    first = followers()[0]
+    assert (first.name, first.follow()) == (
+        "audit trail",
+        (
+            "2 events came back from 1 seals, from 12:00:00 to 12:00:00 UTC; 2 of them are acts whose"
+            " effect was lost with the database"
+        ),
+    )
+    assert first.follow() == "its seals hold nothing that the database lacks"
 
 
 def rewind_keys(to: int) -> None:

@@ -126,6 +126,9 @@ def test_a_database_destroyed_in_the_middle_of_a_live_feed_comes_back_whole(
     assert ask(data, "SELECT id, patient_id FROM ingestion_patient") >= before.patients
     acts = ask(data, "SELECT id, at, who, act, object_key FROM ops_auditevent")
     assert acts >= before.acts
+    verified = manage(data, "auditverify")
+    assert verified.returncode == 0, verified.stdout
+    assert "No findings." in verified.stdout
     closed = books(data)
     assert closed["balanced"] is True
     files = len([file for file in (data / "inbox").glob("*/*") if not file.name.startswith(".")])
