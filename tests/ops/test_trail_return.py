@@ -148,8 +148,8 @@ def test_after_a_restore_the_trail_follows_before_everybody_else() -> None:
     assert (first.name, first.follow()) == (
         "audit trail",
         (
-            "2 events came back from 1 seals, from 12:00:00 to 12:00:00 UTC; 2 of them are acts whose"
-            " effect was lost with the database"
+            "2 events came back from 1 seals, from 12:00:00 to 12:00:00 UTC; 2 of them are acts"
+            " whose effect was lost with the database"
         ),
     )
     assert first.follow() == "its seals hold nothing that the database lacks"
