@@ -19,6 +19,7 @@ from ops.metrics import embedded
 from ops.services.backing_up import back_up
 from ops.services.configuration import back_up_configuration
 from ops.services.drilling import drill
+from ops.services.incidents import open_incident
 from ops.services.log_shipping import back_up_base, ship
 from ops.services.muting import is_muted
 from ops.services.nightly import keep_up
@@ -28,6 +29,8 @@ from ops.services.sealing import SealsAhead, seal_trail
 from ops.services.verifying import verify_trail
 
 log = logging.getLogger(__name__)
+
+_TRAIL = "audit trail"
 
 
 @shared_task
@@ -87,9 +90,10 @@ def seal() -> int:
         return 0
     try:
         return len(seal_trail())
-    except SealsAhead:
-        # It stays so until somebody acts: this is where an incident for operators is opened.
+    except SealsAhead as error:
+        # It stays so until somebody acts.
         log.error("the trail is not sealed: the database was set back, storage holds more")
+        open_incident(component=_TRAIL, title="The audit trail is not sealed", words=str(error))
         return 0
 
 
@@ -98,6 +102,10 @@ def verify_last_week() -> int:
     """Hold a week of the trail against its seals. Returns how many findings there are."""
     report = verify_trail(by="vigil", since=(timezone.now() - timedelta(days=7)).date())
     if report.findings:
-        # This is where an incident for operators is opened.
         log.error("the trail is not as it was sealed", extra={"findings": len(report.findings)})
+        words = (
+            f"{len(report.findings)} findings in the last week, the first: {report.findings[0]}."
+            " Keep database and storage as they are; see Audit verifications."
+        )
+        open_incident(component=_TRAIL, title="The trail is not as it was sealed", words=words)
     return len(report.findings)

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from hospital.celery import app
 from ops import tasks
 from ops.chain import hash_of, read
-from ops.models import AuditEvent, AuditSeal, SealedEvent
+from ops.models import AuditEvent, AuditSeal, Incident, SealedEvent
 from ops.services.muting import mute
 from ops.services.sealing import SealsAhead, seal_trail, supersede, unsealed_window
 from tests.deliveries import NOON
@@ -176,13 +176,24 @@ def test_the_clock_seals_twice_a_minute_and_no_run_waits_for_the_next() -> None:
     assert (tasks.seal(), tasks.seal()) == (1, 0)
 
 
-def test_a_database_that_was_set_back_stops_the_task_with_a_line_in_the_log(
+def test_a_database_that_was_set_back_stops_the_task_and_is_one_incident(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     a_seal(1)
     set_back(0)
     assert tasks.seal() == 0
+    assert tasks.seal() == 0
     assert "the database was set back" in caplog.text
+    incident = Incident.objects.get()
+    assert (incident.component, incident.title) == ("audit trail", "The audit trail is not sealed")
+
+
+def test_findings_of_the_nightly_verification_are_an_incident() -> None:
+    a_seal(1)
+    assert (tasks.verify_last_week(), Incident.objects.count()) == (0, 0)
+    tamper("UPDATE ops_auditevent SET who = 'nobody' WHERE act = 'file.dismissed'")
+    assert tasks.verify_last_week() == 1
+    assert Incident.objects.get().title == "The trail is not as it was sealed"
 
 
 def test_a_muted_place_seals_nothing_by_the_clock() -> None:
