@@ -22,6 +22,9 @@ from tests.ops.seals import a_seal, act
 
 pytestmark = pytest.mark.usefixtures("at_noon", "seals")
 
+# By a right, by our trigger, or by that of the package, whichever comes first.
+_REFUSED = r"append-only|permission denied|Cannot update or delete"
+
 COLUMN = {
     "ops_auditevent": "who",
     "ops_auditseal": "place",
@@ -67,7 +70,7 @@ def test_no_row_is_changed_or_deleted(
 ) -> None:
     before = counts()
     run("SET CONSTRAINTS ALL IMMEDIATE")
-    with pytest.raises(InternalError), transaction.atomic():
+    with pytest.raises(Error, match=_REFUSED), transaction.atomic():
         carry_out(statement.format(table, COLUMN[table]))
     assert counts() == before
 
@@ -85,7 +88,7 @@ def test_no_setting_of_a_session_switches_the_guards_off() -> None:
     """The package's own triggers heed this one: whoever may connect may set it."""
     names = "{pgtrigger_append_only_b3943,trail_is_append_only}"
     run(f"SELECT set_config('pgtrigger.ignore', '{names}', true)")
-    with pytest.raises(InternalError, match="append-only"), transaction.atomic():
+    with pytest.raises(Error, match=_REFUSED), transaction.atomic():
         as_application("UPDATE ops_auditevent SET who = 'nobody'")
     assert AuditEvent.objects.filter(who="nobody").count() == 0
 
