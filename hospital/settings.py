@@ -86,6 +86,19 @@ def _require_bucket(part: str, source: str, bucket: str, prefix: str) -> None:
         )
 
 
+def _instance(text: str) -> str:
+    """Read the identifier of an instance of RDS, which RDS keeps in small letters.
+
+    Raises ImproperlyConfigured.
+    """
+    if text and not (len(text) <= 63 and re.fullmatch(r"[A-Za-z](-?[A-Za-z0-9])*", text)):
+        raise ImproperlyConfigured(
+            f"HOSPITAL_RDS_INSTANCE is {text!r}: set it to an identifier as RDS has it, at most 63"
+            " letters, digits and single hyphens; neither an ARN nor an address."
+        )
+    return text.lower()
+
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- The stage and its folder ------------------------------------------------------------
@@ -245,6 +258,9 @@ DATABASES = {
 DATABASE_OWNER = env.db_url(
     "DATABASE_OWNER_URL", default=env.str("DATABASE_URL", "postgres://unset@127.0.0.1:1/unset")
 )
+
+# The instance of RDS that DATABASE_URL leads to; region and credentials as boto3 reads them.
+RDS_INSTANCE = _instance(env.str("HOSPITAL_RDS_INSTANCE", ""))
 
 # Folder of another PostgreSQL's programs; without it those of the wheel, or of the path.
 PG_BIN_DIR = env.str("PG_BIN_DIR", "")

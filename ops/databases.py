@@ -100,6 +100,31 @@ def with_database(name: str) -> Iterator[None]:
 
 
 @contextmanager
+def at_address(host: str, port: int) -> Iterator[None]:
+    """Let Django's own connection lead to the database of its name on another server, as owner."""
+    owner = {part: settings.DATABASE_OWNER[part] for part in ("USER", "PASSWORD")}
+    with _connected_to({"HOST": host, "PORT": str(port), **owner}):
+        yield
+
+
+@contextmanager
+def held_lock(number: int) -> Iterator[bool]:
+    """Hold a lock of the database's for a block, if nobody has it; gives whether it is held.
+
+    It ends with its holder, so that whoever was killed blocks nobody.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [number])
+        is_held = bool(cursor.fetchone()[0])
+    try:
+        yield is_held
+    finally:
+        if is_held:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
+
+
+@contextmanager
 def _connected_to(other: dict[str, Any]) -> Iterator[None]:
     own = connections["default"]
     before = own.settings_dict
