@@ -6,6 +6,7 @@ Only what bears our tag is ever deleted. AWS's words and refusals: `ops.instance
 
 from __future__ import annotations
 
+import itertools
 import logging
 import secrets
 import time
@@ -366,7 +367,7 @@ def _like(source: Described, mark: str) -> dict[str, Any]:
             one["VpcSecurityGroupId"] for one in source.get("VpcSecurityGroups", [])
         ],
         "DBParameterGroupName": _first(source, "DBParameterGroups", "DBParameterGroupName"),
-        "OptionGroupName": _first(source, "OptionGroupMemberships", "OptionGroupName"),
+        "OptionGroupName": _own_options(source),
         "MultiAZ": source.get("MultiAZ"),
         "PubliclyAccessible": source.get("PubliclyAccessible", False),
         "EnableIAMDatabaseAuthentication": source.get("IAMDatabaseAuthenticationEnabled"),
@@ -398,6 +399,12 @@ def _disk(source: Described) -> dict[str, Any]:
     return said
 
 
+def _own_options(source: Described) -> str | None:
+    """Name the group of options; RDS's own, of the engine's version, it gives by itself."""
+    name = _first(source, "OptionGroupMemberships", "OptionGroupName")
+    return None if name is None or name.startswith("default:") else name
+
+
 def _first(described: Described, groups: str, name: str) -> str | None:
     return next((str(one[name]) for one in described.get(groups, [])), None)
 
@@ -423,18 +430,18 @@ def _take_in(restored: Restored, *, started_at: datetime, by: str, why: str, say
 @contextmanager
 def _reached() -> Iterator[Any]:
     """Connect as the owner; the name of a new instance is not known everywhere at once."""
-    server = Database.of_owner()
-    attempt = 1
     with ExitStack() as stack:
-        while True:
-            try:
-                opened = stack.enter_context(server.connect())
-                break
-            except psycopg2.OperationalError as error:
-                _require_hope(error, server, is_last=attempt == _TRIES)
-            attempt += 1
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-        yield opened
+        yield _connection(Database.of_owner(), stack)
+
+
+def _connection(server: Database, stack: ExitStack) -> Any:
+    for attempt in itertools.count(1):
+        try:
+            return stack.enter_context(server.connect())
+        except psycopg2.OperationalError as error:
+            _require_hope(error, server, is_last=attempt == _TRIES)
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    raise AssertionError
 
 
 def _require_hope(error: psycopg2.OperationalError, server: Database, *, is_last: bool) -> None:
