@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 Described = Mapping[str, Any]
 
-SECONDS_BETWEEN_LOOKS = 15.0
+SECONDS_BETWEEN_LOOKS = 30.0
 # A network that fails for some minutes must not cost an hour's restore.
-_SILENT_LOOKS = 20
+_SILENT_LOOKS = 10
+
+_TOLD_CHARACTERS = 300
 
 _DENIED = frozenset(
     ("AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedOperation")
@@ -138,10 +140,10 @@ def _translated(error: ClientError) -> Exception:
         return InstanceUnknown(f"RDS knows nothing of that name ({code}).")
     if code in _PASSING or status >= 500:
         return CloudUnreachable(f"RDS cannot answer just now ({code}): try again in a minute.")
-    return CloudRefused(_words(code, error.operation_name), code)
+    return CloudRefused(_words(code, error.operation_name, str(told.get("Message", ""))), code)
 
 
-def _words(code: str, operation: str) -> str:
+def _words(code: str, operation: str, said: str) -> str:
     if code in _DENIED:
         return (
             f"AWS does not allow rds:{operation}: give the role that Vigil runs as the rights that"
@@ -154,7 +156,7 @@ def _words(code: str, operation: str) -> str:
         )
     if code in _MEANINGS:
         return f"AWS refused {operation}: {_MEANINGS[code]}"
-    return f"AWS refused {operation} ({code}): look it up there, then try again."
+    return f"AWS refused {operation} ({code}): {said[:_TOLD_CHARACTERS]}"
 
 
 def is_identifier(text: str) -> bool:

@@ -60,7 +60,7 @@ _LONGEST_SNAPSHOT = 2 * 3600.0
 _LONGEST_RECOVERY = 6 * 3600.0
 # The name of a new instance takes a while to be known, and an instance that is being made cannot
 # be deleted at every moment.
-_TRIES = 20
+_TRIES = 10
 _GIBIBYTES_OF_FREE_SPEED = 400
 
 
@@ -299,11 +299,12 @@ def _grown(
     source: Described, to: str, until: datetime | None, restored: Restored, *, say: Say
 ) -> Iterator[Mapping[str, Any]]:
     """Give the address of a new instance; if the block fails, the instance is deleted."""
-    mark = secrets.token_hex(16)
+    mark, is_begun = secrets.token_hex(16), False
     try:
         with timed(restored, "recover"):
             say(f"asking RDS for {to}")
             _ask_for(source, to, until, mark)
+            is_begun = True
             began = time.monotonic()
 
             def tell(described: Described) -> None:
@@ -316,7 +317,7 @@ def _grown(
         yield made["Endpoint"]
     except BaseException as error:
         say(f"deleting {to}")
-        left = _give_up(to, mark)
+        left = _give_up(to, mark, is_ours=is_begun)
         if isinstance(error, KeyboardInterrupt) and not left:
             raise
         raise _failed(to, error, left) from error
@@ -462,11 +463,14 @@ def _require_hope(error: psycopg2.OperationalError, server: Database, *, is_last
         ) from error
 
 
-def _give_up(to: str, mark: str) -> str:
-    """Delete the new instance if it is ours. Returns what is left, empty if nothing."""
+def _give_up(to: str, mark: str, *, is_ours: bool) -> str:
+    """Delete the new instance if it is ours. Returns what is left, empty if nothing.
+
+    Ours it is also when the answer to our question was lost, and it bears our mark.
+    """
     try:
         found = find_instance(to)
-        if found is None or tag(found, _RECOVERY_TAG) != mark:
+        if found is None or not (is_ours or tag(found, _RECOVERY_TAG) == mark):
             return ""
         _delete(to, is_protected=bool(found.get("DeletionProtection")))
     except OpsError as error:
@@ -519,13 +523,14 @@ def _carry_over(source: Described, to: str) -> str:
     wanted: Any = {name: value for name, value in said.items() if value is not None}
     try:
         with asked_of_rds() as rds:
-            rds.modify_db_instance(DBInstanceIdentifier=to, ApplyImmediately=True, **wanted)
+            # First, for while it is being modified it takes no role.
             for role in source.get("AssociatedRoles", []):
                 rds.add_role_to_db_instance(
                     DBInstanceIdentifier=to,
                     RoleArn=role["RoleArn"],
                     FeatureName=role["FeatureName"],
                 )
+            rds.modify_db_instance(DBInstanceIdentifier=to, ApplyImmediately=True, **wanted)
     except OpsError as error:
         return (
             f"{error} Set by hand what {source['DBInstanceIdentifier']} has: {', '.join(wanted)}."

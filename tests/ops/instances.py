@@ -151,6 +151,9 @@ class Instances:
             MasterUserPassword="made-up-made-up",
             Tags=[{"Key": "cost-centre", "Value": "42"}],
         )
+        self.rds.add_role_to_db_instance(
+            DBInstanceIdentifier=OWN, RoleArn=ROLE, FeatureName="s3Import"
+        )
 
     def names(self) -> list[str]:
         """Name the instances that there are."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -150,6 +151,11 @@ def test_the_new_instance_is_set_up_as_its_source(
         "PreferredMaintenanceWindow": "wed:06:38-wed:07:08",
         "DeletionProtection": True,
     }
+    assert asked["AddRoleToDBInstance"] == {
+        "DBInstanceIdentifier": "hospital-db-2",
+        "RoleArn": ROLE,
+        "FeatureName": "s3Import",
+    }
     made = cloud.of("hospital-db-2")
     assert (made["KmsKeyId"], made["StorageEncrypted"], made["DeletionProtection"]) == (
         KEY, True, True,
@@ -249,7 +255,7 @@ def test_an_instance_that_cannot_be_reached_is_tried_for_minutes_and_deleted_aga
     with pytest.raises(RestoreFailed, match=r"cannot be reached at 127.0.0.1:.*security groups"):
         bring_back()
 
-    assert sum(waits) == 285
+    assert sum(waits) == 270
     assert cloud.names() == [OWN]
 
 
@@ -329,6 +335,23 @@ def test_what_is_not_set_up_as_its_source_is_said_and_no_reason_to_delete_it(
     assert "AWS does not allow rds:ModifyDBInstance" in str(told.value)
     assert "Set by hand what hospital-db has: MonitoringInterval" in str(told.value)
     assert sorted(cloud.backend.databases) == [OWN, "hospital-db-2"]
+    with with_database(target()):
+        assert is_muted()
+
+
+def test_it_comes_back_also_when_the_hospital_s_own_server_is_dead(
+    cloud: Instances, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_rds_bring_back_what_is_there_now()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+
+    with monkeypatch.context() as patch:
+        patch.setitem(connection.settings_dict, "PORT", port)
+        restored = bring_back()
+
+    assert restored.report["not_caught_up"] == {}
+    assert AuditEvent.objects.count() == 0
     with with_database(target()):
         assert is_muted()
 
