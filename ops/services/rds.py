@@ -532,9 +532,9 @@ def _carry_over(source: Described, to: str) -> str:
                 )
             rds.modify_db_instance(DBInstanceIdentifier=to, ApplyImmediately=True, **wanted)
     except OpsError as error:
-        return (
-            f"{error} Set by hand what {source['DBInstanceIdentifier']} has: {', '.join(wanted)}."
-        )
+        by_hand = [*wanted, *(["AssociatedRoles"] if source.get("AssociatedRoles") else [])]
+        own = source["DBInstanceIdentifier"]
+        return f"{error} Set by hand what {own} has: {', '.join(by_hand)}."
     return ""
 
 

@@ -332,7 +332,7 @@ def test_what_is_not_set_up_as_its_source_is_said_and_no_reason_to_delete_it(
         call_command("restore", "--at", "latest", "--to", "Hospital-DB-2", "--why", "Needed.")
 
     assert told.value.returncode == 3
-    assert "AWS does not allow rds:ModifyDBInstance" in str(told.value)
+    assert "AWS does not allow rds:AddRoleToDBInstance" in str(told.value)
     assert "Set by hand what hospital-db has: MonitoringInterval" in str(told.value)
     assert sorted(cloud.backend.databases) == [OWN, "hospital-db-2"]
     with with_database(target()):
