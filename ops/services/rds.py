@@ -27,6 +27,7 @@ from ops.errors import (
     BackupFailed,
     BackupRunning,
     CloudRefused,
+    CloudUnreachable,
     InstanceUnknown,
     NothingToRecover,
     OpsError,
@@ -89,11 +90,14 @@ def take_snapshot(*, by: str, why: str = "", say: Say = lambda _: None) -> Snaps
     with held_lock(_LOCK) as is_ours:
         if not is_ours:
             raise BackupRunning("A snapshot is being taken by another: wait for its end.")
-        name = ""
+        name, is_begun = "", False
         try:
             _own_instance()
             _require_none_running()
-            name = _begin_snapshot(own, by=by, why=why)
+            name = f"vigil-{settings.STAGE}-{timezone.now():%Y%m%dt%H%M%Sz}-{secrets.token_hex(4)}"
+            _ask_for_snapshot(own, name)
+            is_begun = True
+            _note("snapshot.begun", key=name, by=by, why=why)
             say(f"taking {name}")
             described = wait_until_available(
                 lambda: snapshot(name), "Status", longest=_LONGEST_SNAPSHOT, tell=_telling(say)
@@ -101,6 +105,8 @@ def take_snapshot(*, by: str, why: str = "", say: Say = lambda _: None) -> Snaps
         except BackupRunning:
             raise
         except OpsError as error:
+            if not is_begun and not isinstance(error, CloudUnreachable):
+                name = ""  # AWS said no; had it said nothing, it might have begun all the same
             raise _snapshot_failed(own, name, error, by=by) from error
         taken = _snapshot(described)
         _note("snapshot.made", key=name, by=by, details={"gibibytes": taken.gibibytes})
@@ -135,9 +141,7 @@ def _require_none_running() -> None:
             )
 
 
-def _begin_snapshot(own: str, *, by: str, why: str) -> str:
-    now = timezone.now()
-    name = f"vigil-{settings.STAGE}-{now:%Y%m%dt%H%M%Sz}-{secrets.token_hex(4)}"
+def _ask_for_snapshot(own: str, name: str) -> None:
     # The name is nobody else's: that it is there already is the answer to a question of ours that
     # was asked twice because its first answer was lost.
     with asked_of_rds() as rds, suppress(rds.exceptions.DBSnapshotAlreadyExistsFault):
@@ -146,8 +150,6 @@ def _begin_snapshot(own: str, *, by: str, why: str) -> str:
             DBInstanceIdentifier=own,
             Tags=_tags({_SNAPSHOT_TAG: "1", _STAGE_TAG: settings.STAGE}),
         )
-    _note("snapshot.begun", key=name, by=by, why=why)
-    return name
 
 
 def _telling(say: Say) -> Callable[[Described], None]:

@@ -6,6 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from hospital.settings import _buckets as buckets_in
+from hospital.settings import _instance as instance_in
 from hospital.settings import _number as number
 from ingestion.storage.buckets import client_settings
 
@@ -78,3 +79,27 @@ def test_no_question_to_a_bucket_or_queue_is_asked_for_ever() -> None:
         60,
         {"total_max_attempts": 4, "mode": "standard"},
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("", ""), ("hospital-db", "hospital-db"), ("Hospital-DB2", "hospital-db2")],
+)
+def test_an_instance_of_rds_is_read_as_rds_keeps_its_name(text: str, expected: str) -> None:
+    assert instance_in(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "arn:aws:rds:eu-central-1:123456789012:db:hospital-db",
+        "hospital-db.abc.eu-central-1.rds.amazonaws.com",
+        "2-hospitals",
+        "hospital--db",
+        "hospital-",
+        "h" * 64,
+    ],
+)
+def test_what_no_instance_can_be_called_stops_the_start(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"HOSPITAL_RDS_INSTANCE is .* as RDS has it"):
+        instance_in(text)

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from django.db import connection
 from moto.core import enable_iam_authentication
+from moto.core.botocore_stubber import BotocoreStubber
 from moto.rds.models import DBInstance, DBInstanceAutomatedBackup, rds_backends
 from psycopg2 import sql
 
@@ -213,6 +215,25 @@ def signed_in_as_somebody(*rights: str) -> Iterator[None]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
         with forgetful_sessions():
             yield
+
+
+@contextmanager
+def lost_answers(operation: str, count: int) -> Iterator[None]:
+    """Let RDS do what it is asked, and its first answers get lost on their way."""
+    ask = BotocoreStubber.__call__
+    lost: list[str] = []
+
+    def ask_in_vain(stub: BotocoreStubber, event_name: str, request: Any, **more: Any) -> Any:
+        answer = ask(stub, event_name, request, **more)
+        if event_name.endswith(f".{operation}") and len(lost) < count:
+            lost.append(operation)
+            raise ReadTimeoutError(endpoint_url=request.url)
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BotocoreStubber, "__call__", ask_in_vain)
+        yield
+    assert len(lost) == count
 
 
 @contextmanager

@@ -46,6 +46,7 @@ from tests.ops.instances import (
     acts,
     instances,
     let_rds_bring_back_what_is_there_now,
+    lost_answers,
     signed_in_as_somebody,
 )
 from tests.ops.places import kept_place, target
@@ -302,6 +303,30 @@ def test_another_s_instance_of_that_name_is_left_alone(
 
     assert cloud.names() == [OWN, "hospital-db-2"]
     assert cloud.of("hospital-db-2")["MasterUsername"] == "another"
+
+
+def test_an_answer_that_is_lost_leaves_one_instance_that_is_known_as_ours(
+    cloud: Instances,
+) -> None:
+    let_rds_bring_back_what_is_there_now()
+
+    with lost_answers("RestoreDBInstanceToPointInTime", 1):
+        restored = bring_back()
+
+    assert restored.report["not_carried_over"] == ""
+    assert cloud.names() == [OWN, "hospital-db-2"]
+
+
+def test_where_every_answer_is_lost_what_was_begun_all_the_same_is_deleted(
+    cloud: Instances,
+) -> None:
+    with (
+        lost_answers("RestoreDBInstanceToPointInTime", 3),
+        pytest.raises(RestoreFailed, match=r"RDS does not answer .*Nothing half-restored is left"),
+    ):
+        bring_back()
+
+    assert cloud.names() == [OWN]
 
 
 def test_what_cannot_be_deleted_is_said_with_the_words_that_delete_it(

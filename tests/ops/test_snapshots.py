@@ -36,6 +36,7 @@ from tests.ops.instances import (
     acts,
     forgetful_sessions,
     instances,
+    lost_answers,
     signed_in_as_somebody,
 )
 
@@ -216,6 +217,27 @@ def test_where_there_is_no_such_instance_nothing_is_made(
 
     assert cloud.rds.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"] == []
     assert cloud.names() == [OWN]
+
+
+def test_an_answer_that_is_lost_leaves_one_snapshot(cloud: Instances) -> None:
+    with lost_answers("CreateDBSnapshot", 1):
+        taken = take_snapshot(by="olga")
+
+    assert [one.name for one in kept_snapshots()] == [taken.name]
+    assert acts() == ["snapshot.begun", "snapshot.made"]
+
+
+def test_where_every_answer_is_lost_it_is_said_that_a_snapshot_may_be_there(
+    cloud: Instances,
+) -> None:
+    with (
+        lost_answers("CreateDBSnapshot", 3),
+        pytest.raises(BackupFailed, match=r"does not answer .*AWS may go on with it: manage.py"),
+    ):
+        take_snapshot(by="olga")
+
+    (kept,) = kept_snapshots()
+    assert AuditEvent.objects.get(act="snapshot.failed").object_key == kept.name
 
 
 def test_a_quota_that_is_used_up_is_named(
