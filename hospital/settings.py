@@ -237,6 +237,7 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         **env.db_url("DATABASE_URL", default="postgres://unset@127.0.0.1:1/unset"),
+        "ENGINE": "hospital.database.engine",
         "CONN_MAX_AGE": 300,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"options": "-c timezone=UTC"},
@@ -245,6 +246,13 @@ DATABASES = {
 DATABASE_OWNER = env.db_url(
     "DATABASE_OWNER_URL", default=env.str("DATABASE_URL", "postgres://unset@127.0.0.1:1/unset")
 )
+# Where the passwords of these roles are kept, if not in the addresses: a folder, or
+# `secretsmanager:` and a prefix. Looked up at each new connection, so that a rotated one is found.
+DATABASE_PASSWORDS = env.str("DATABASE_PASSWORDS", "")
+# What the role of those who read reports is called.
+DATABASE_REPORTS_ROLE = env.str("DATABASE_REPORTS_ROLE", "vigil_reports")
+# The same database as a superuser of the server: for `dbroles --apply` and `rotatepassword` alone.
+DATABASE_ADMIN_URL = env.str("DATABASE_ADMIN_URL", "")
 
 # Folder of another PostgreSQL's programs; without it those of the wheel, or of the path.
 PG_BIN_DIR = env.str("PG_BIN_DIR", "")
