@@ -1,9 +1,16 @@
-"""Who may get an account: nobody by himself. Operators make accounts."""
+"""Who may get an account: nobody by himself. Operators make accounts.
+
+And how the sign-in pages ask: names, passwords, codes of second factors.
+"""
 
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.forms import ChangePasswordForm, LoginForm
+from allauth.account.forms import ChangePasswordForm, LoginForm, ReauthenticateForm
+from allauth.core import context, ratelimit
+from allauth.mfa.base import forms as factors
+from allauth.mfa.totp import forms as totp
+from allauth.mfa.webauthn import forms as webauthn
 from django.http import HttpRequest
 
 
@@ -13,6 +20,12 @@ class ClosedDoor(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Refuse."""
         return False
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """Ask who has a second factor for that one. Its password alone must not remove it."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        stronger = [one for one in methods if one["id"].startswith("mfa_reauthenticate")]
+        return stronger or methods
 
 
 class SignIn(LoginForm):  # type: ignore[misc]
@@ -30,6 +43,56 @@ class ChangePassword(ChangePasswordForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _without_placeholders(self)
+
+
+class ConfirmPassword(ReauthenticateForm):  # type: ignore[misc]
+    """The password once more, before something that matters."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _without_placeholders(self)
+        self.fields["password"].widget.attrs["autofocus"] = True
+
+
+class _Code:
+    """A code, guessed only a few times: six digits are soon tried out by a machine.
+
+    Counted for the person, wherever the guesses come from: whoever gets here knows the password.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _without_placeholders(self)
+        attributes = self.fields["code"].widget.attrs  # type: ignore[attr-defined]
+        attributes |= {"autofocus": True, "autocomplete": "one-time-code", "spellcheck": "false"}
+
+    def clean_code(self) -> str:
+        """Count the attempt, then judge it; a right code makes the count begin anew."""
+        limit: dict[str, Any] = {
+            "action": "second_factor",
+            "key": f"user-{self.user.pk}",  # type: ignore[attr-defined]
+        }
+        if not ratelimit.consume(context.request, **limit):
+            raise ClosedDoor().validation_error("too_many_login_attempts")
+        code: str = super().clean_code()  # type: ignore[misc]
+        ratelimit.clear(context.request, **limit)
+        return code
+
+
+class GiveCode(_Code, factors.AuthenticateForm):  # type: ignore[misc]
+    """The code while signing in."""
+
+
+class GiveCodeAgain(_Code, factors.ReauthenticateForm):  # type: ignore[misc]
+    """The code in a session that has begun."""
+
+
+class ProveApp(_Code, totp.ActivateTOTPForm):  # type: ignore[misc]
+    """The first code of a new authenticator app."""
+
+
+class AddPasskey(webauthn.AddWebAuthnForm):  # type: ignore[misc]
+    """A passkey and what its owner calls it."""
 
 
 def _without_placeholders(form: Any) -> None:

@@ -180,6 +180,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "axes",
     "csp",
     "django_structlog",
@@ -202,6 +203,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "hospital.idle.IdleSignOut",
+    "hospital.secondfactor.SecondFactorFirst",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -385,14 +387,33 @@ ACCOUNT_ADAPTER = "hospital.accounts.ClosedDoor"
 ACCOUNT_FORMS = {
     "login": "hospital.accounts.SignIn",
     "change_password": "hospital.accounts.ChangePassword",
+    "reauthenticate": "hospital.accounts.ConfirmPassword",
 }
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip"}
+# Passwords are counted by django-axes, for a name and an address; codes here, for a person.
+ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip", "second_factor": "5/5m/key"}
 ACCOUNT_SESSION_REMEMBER = False
+
+# Whoever may open the admin needs a second factor; on the development stage if it is said.
+SECOND_FACTOR_REQUIRED = _switch("HOSPITAL_SECOND_FACTOR", default=not IS_DEVELOPMENT)
+MFA_ADAPTER = "hospital.factorsecrets.EncryptedSecrets"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "hospital.accounts.GiveCode",
+    "reauthenticate": "hospital.accounts.GiveCodeAgain",
+    "activate_totp": "hospital.accounts.ProveApp",
+    "add_webauthn": "hospital.accounts.AddPasskey",
+}
+MFA_TOTP_ISSUER = "Vigil" if STAGE == "production" else f"Vigil {STAGE}"
+# A telephone's clock is seldom right to the half minute.
+MFA_TOTP_TOLERANCE = 1
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# Browsers take `localhost` for safe without TLS.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = IS_DEVELOPMENT
 
 AXES_FAILURE_LIMIT = _whole("HOSPITAL_SIGN_IN_FAILURES", 5)
 AXES_COOLOFF_TIME = _number("HOSPITAL_SIGN_IN_LOCK_HOURS", 0.25)
