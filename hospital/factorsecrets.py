@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import transaction
+from django.utils.encoding import force_bytes
 
 log = logging.getLogger(__name__)
 # Where the secrets stand in an authenticator's data. A passkey's is a public key, and none.
@@ -61,6 +62,6 @@ def _box() -> MultiFernet:
     return MultiFernet([Fernet(_derived(key)) for key in keys])
 
 
-def _derived(key: str) -> bytes:
+def _derived(key: str | bytes) -> bytes:
     hkdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"vigil: second factors")
-    return base64.urlsafe_b64encode(hkdf.derive(key.encode()))
+    return base64.urlsafe_b64encode(hkdf.derive(force_bytes(key)))

@@ -44,7 +44,7 @@ class SecondFactorFirst:
 
 def has_factor(user: Any) -> bool:
     """Tell whether a user has enrolled."""
-    return Authenticator.objects.filter(user=user, type__in=FACTORS).exists()
+    return bool(Authenticator.objects.filter(user=user, type__in=FACTORS).exists())
 
 
 def has_shown_factor(request: HttpRequest) -> bool:
@@ -54,12 +54,12 @@ def has_shown_factor(request: HttpRequest) -> bool:
     """
     shown = [
         record.get("id")
-        for record in get_authentication_records(request, request.user)  # type: ignore[arg-type]
+        for record in get_authentication_records(request, request.user)
         if record.get("method") == "mfa"
     ]
     if not shown:
         return False
-    return Authenticator.objects.filter(user=request.user, pk__in=shown).exists()  # type: ignore[misc]
+    return bool(Authenticator.objects.filter(user=request.user, pk__in=shown).exists())
 
 
 def count_as_shown(request: HttpRequest, *, authenticator: Authenticator) -> None:

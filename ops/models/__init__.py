@@ -5,6 +5,7 @@ from ops.models.backups import Backup, Muting, Restore
 from ops.models.checklists import ChecklistRun, ChecklistTick
 from ops.models.deployments import Deployment, DeploymentStep
 from ops.models.history import Before, remembers
+from ops.models.secrets import SecretVersion
 
 __all__ = [
     "AuditEvent",
@@ -16,5 +17,6 @@ __all__ = [
     "DeploymentStep",
     "Muting",
     "Restore",
+    "SecretVersion",
     "remembers",
 ]

@@ -119,7 +119,7 @@ def test_reports_read_the_record_and_name_who_acted() -> None:
         assert not refused(NAMES.reports, statement), statement
 
 
-@pytest.mark.parametrize("table", sorted(rights.WITHHELD_TABLES - {"mfa_authenticator"}))
+@pytest.mark.parametrize("table", sorted(rights.WITHHELD_TABLES))
 def test_reports_do_not_read_what_opens_a_door_or_tells_who_looked(table: str) -> None:
     if not exists(table):
         pytest.skip("its application is not here yet")
