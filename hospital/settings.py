@@ -7,7 +7,6 @@ files other than the demo's generated secret. A wrong value stops the start with
 import math
 import os
 import re
-import secrets
 import zoneinfo
 from pathlib import Path
 
@@ -15,6 +14,8 @@ import environ
 import pghistory
 from csp.constants import NONCE
 from django.core.exceptions import ImproperlyConfigured
+
+from hospital.signingkey import make_key, old_keys
 
 env = environ.Env()
 
@@ -130,7 +131,7 @@ def _secret_key() -> str:
         # Written aside and linked into place: two processes starting at once must agree on one key.
         fresh = kept.with_name(f"secret-key.{os.getpid()}")
         fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_urlsafe(50))
+        fresh.write_text(make_key())
         try:
             os.link(fresh, kept)
         except FileExistsError:
@@ -141,6 +142,11 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
+# Keys that sign no more and are still believed, so that a new one signs nobody out.
+SECRET_KEY_FALLBACKS = env.list("HOSPITAL_SECRET_KEY_FALLBACKS", default=[]) or (
+    old_keys(DATA_DIR) if IS_DEVELOPMENT and not env.str("HOSPITAL_SECRET_KEY", "") else []
+)
+KEEP_OLD_SIGNING_KEY_DAYS = _whole("HOSPITAL_KEEP_OLD_SIGNING_KEY_DAYS", 7)
 DEBUG = False
 ALLOWED_HOSTS = env.list("HOSPITAL_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("HOSPITAL_TRUSTED_ORIGINS", default=[])

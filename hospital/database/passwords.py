@@ -183,23 +183,26 @@ def connect_as(
 
     Raises the server's last refusal. The server's words are not read: they come in its language.
     """
-    asked: list[Callable[[str], str | None]] = []
-    if kept is not None:
-        asked = [kept.current, kept.pending, kept.current_by_now]
+    if kept is None:
+        return connect(otherwise)
+    before: tuple[str | None, str | None] = (None, None)
     refusal: psycopg2.OperationalError | None = None
-    tried = set()
-    for ask in asked:
-        password = ask(role)
-        if password is None or password in tried:
-            continue
-        tried.add(password)
+    while True:
+        current = kept.current(role) if refusal is None else kept.current_by_now(role)
+        if current is None:
+            return connect(otherwise)
+        if refusal is not None and before == (current, kept.pending(role)):
+            raise refusal
         try:
-            return connect(password)
+            return connect(current)
         except psycopg2.OperationalError as error:
             refusal = error
-    if refusal is not None:
-        raise refusal
-    return connect(otherwise)
+        pending = kept.pending(role)
+        if pending is not None and pending != current:
+            with suppress(psycopg2.OperationalError):
+                return connect(pending)
+        # Rotated in between, even twice: what is kept by now differs, and is tried.
+        before = (current, pending)
 
 
 def give_password(connection: extensions.connection, name: str, password: str) -> None:
