@@ -3,15 +3,19 @@
 And how the sign-in pages ask: names, passwords, codes of second factors.
 """
 
+import time
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.forms import ChangePasswordForm, LoginForm, ReauthenticateForm
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.core import context, ratelimit
 from allauth.mfa.base import forms as factors
 from allauth.mfa.totp import forms as totp
 from allauth.mfa.webauthn import forms as webauthn
 from django.http import HttpRequest
+
+_JUST_NOW_SECONDS = 300
 
 
 class ClosedDoor(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
@@ -26,6 +30,21 @@ class ClosedDoor(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships 
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
         stronger = [one for one in methods if one["id"].startswith("mfa_reauthenticate")]
         return stronger or methods
+
+    def is_reauthentication_required(self, *, app: str, **options: Any) -> bool:
+        """Ask nobody again who signed in just now: by password, or by the factor that one has."""
+        needed = {"mfa"} if self._has_factor() else {"password", "mfa"}
+        now = time.time()
+        return not any(
+            record["method"] in needed and now - record["at"] < _JUST_NOW_SECONDS
+            for record in get_authentication_records(context.request, context.request.user)
+        )
+
+    @staticmethod
+    def _has_factor() -> bool:
+        from hospital.secondfactor import has_factor
+
+        return has_factor(context.request.user)
 
 
 class SignIn(LoginForm):  # type: ignore[misc]
