@@ -13,6 +13,12 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import (
+    ReadOnlyPasswordHashField,
+    ReadOnlyPasswordHashWidget,
+    UserChangeForm,
+)
+from django.contrib.auth.hashers import is_password_usable
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -53,11 +59,29 @@ class RoleForm(WhyForm):
         field.choices = choices
 
 
+class UnseenPassword(ReadOnlyPasswordHashWidget):
+    """Offers a new password, and shows nothing of the hash: parts of it are of use to thieves."""
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        """Say whether there is one."""
+        context = super().get_context(name, value, attrs)
+        said = "Set." if is_password_usable(value) else "None: nobody signs in with a password."
+        context["summary"] = [{"label": said}]
+        return context
+
+
+class AccountForm(UserChangeForm):  # type: ignore[type-arg]
+    """An account as it is."""
+
+    password = ReadOnlyPasswordHashField(label="Password", widget=UnseenPassword)
+
+
 @admin.register(User)
 class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
     """Accounts. One that is not used any more is made inactive: the trail still names it."""
 
     change_form_template = "admin/ops/account.html"
+    form = AccountForm
     list_display = ("username", "last_name", "first_name", "roles", "second_factor", "is_active")
     list_filter = ("is_active", "groups", "is_staff", "is_superuser")
     fieldsets = (
@@ -145,7 +169,8 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
             act, _, name = form.cleaned_data["role"].partition(":")
             change = people.give_role if act == "give" else people.take_role
             change(account, Role(name), by=by, why=form.cleaned_data["why"])
-            return f"Done: {account.get_username()} is {'now' if act == 'give' else 'no longer'} {name}."
+            now = "now" if act == "give" else "no longer"
+            return f"Done: {account.get_username()} is {now} {name}."
 
         return self._asked(request, account, form, "Give or take a role", carry_out)
 

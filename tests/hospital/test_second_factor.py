@@ -60,7 +60,7 @@ def enrol(browser: Client, commits: Commits) -> str:
         page = browser.post(
             page.redirect_chain[-1][0], {"password": PASSWORD, "next": APP}, follow=True
         )
-    found = re.search(r'id="app-key" type="text" value="([A-Z2-7]+)"', page.content.decode())
+    found = re.search(r'id="app-key">([A-Z2-7]+)<', page.content.decode())
     assert found, page.content.decode()
     with commits(execute=True):
         answer = browser.post(APP, {"code": code_of(found[1])})

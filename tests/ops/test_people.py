@@ -216,6 +216,14 @@ def test_an_account_that_is_made_or_changed_is_on_the_trail_without_its_password
     assert secret not in str([(event.details, event.why) for event in acts])
 
 
+def test_no_page_shows_a_part_of_a_hash(operator: Client, security: Client) -> None:
+    nora = cast.nora_nurse().user
+    for browser in (operator, security):
+        body = browser.get(f"/admin/auth/user/{nora.pk}/change/").content.decode()
+        assert "argon2" not in body
+        assert nora.password.rpartition("$")[2][:6] not in body
+
+
 def test_no_account_is_deleted(operator: Client) -> None:
     nora = cast.nora_nurse().user
     assert operator.post(f"/admin/auth/user/{nora.pk}/delete/", {"post": "yes"}).status_code == 403

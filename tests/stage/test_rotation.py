@@ -141,6 +141,7 @@ class Browser:
         assert token
         password = (self.run.data / "secrets" / f"sign-in-{name}").read_text()
         form = {"login": name, "password": password, "csrfmiddlewaretoken": token[1]}
+        form["next"] = "/api/v1/session/"
         body = urllib.parse.urlencode(form).encode()
         self.opener.open(f"{address(self.run)}accounts/login/", body, timeout=10).close()
 
