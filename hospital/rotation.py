@@ -100,4 +100,4 @@ def _connected(role: str, password: str | None, kept: Kept) -> Any:
 def _stated(role: str) -> Any:
     if role == "owner":
         return settings.DATABASE_OWNER["PASSWORD"]
-    return settings.DATABASES["default"]["PASSWORD"] if role == "application" else ""
+    return settings.DATABASE_APPLICATION["PASSWORD"] if role == "application" else ""

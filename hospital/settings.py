@@ -15,6 +15,7 @@ import pghistory
 from csp.constants import NONCE
 from django.core.exceptions import ImproperlyConfigured
 
+from hospital.database.passwords import Address, kept_in
 from hospital.signingkey import make_key, old_keys
 
 env = environ.Env()
@@ -251,12 +252,19 @@ DATABASES = {
         "OPTIONS": {"options": "-c timezone=UTC"},
     }
 }
-DATABASE_OWNER = env.db_url(
-    "DATABASE_OWNER_URL", default=env.str("DATABASE_URL", "postgres://unset@127.0.0.1:1/unset")
-)
 # Where the passwords of these roles are kept, if not in the addresses: a folder, or
 # `secretsmanager:` and a prefix. Looked up at each new connection, so that a rotated one is found.
 DATABASE_PASSWORDS = env.str("DATABASE_PASSWORDS", "")
+# As whom the application works, and as whom it migrates. The first is written down once more,
+# since a connection that becomes the owner's for a while does so in the dictionary above.
+DATABASE_APPLICATION = {name: DATABASES["default"][name] for name in ("USER", "PASSWORD")}
+DATABASE_OWNER = Address(
+    env.db_url(
+        "DATABASE_OWNER_URL", default=env.str("DATABASE_URL", "postgres://unset@127.0.0.1:1/unset")
+    ),
+    role="owner",
+    kept=kept_in(DATABASE_PASSWORDS),
+)
 # What the role of those who read reports is called.
 DATABASE_REPORTS_ROLE = env.str("DATABASE_REPORTS_ROLE", "vigil_reports")
 # The same database as a superuser of the server: for `dbroles --apply` and `rotatepassword` alone.

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.db import connection
 
 from hospital.database.rights import Names
 
 
 def role_names() -> Names:
     """Give the names by which this place's database knows its roles."""
-    place = settings.DATABASES["default"]
     return Names(
-        database=place["NAME"],
+        database=connection.settings_dict["NAME"],
         owner=settings.DATABASE_OWNER["USER"],
-        application=place["USER"],
+        application=settings.DATABASE_APPLICATION["USER"],
         reports=settings.DATABASE_REPORTS_ROLE,
     )

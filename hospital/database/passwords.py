@@ -172,6 +172,21 @@ def kept_in(place: str) -> Kept | None:
     return Folder(Path(place))
 
 
+class Address(dict[str, Any]):
+    """A database's address, whose password is looked up whenever it is asked for: a dump that a
+    process makes at night needs the one of then."""
+
+    def __init__(self, address: dict[str, Any], *, role: str, kept: Kept | None) -> None:
+        super().__init__(address)
+        self._role = role
+        self._kept = kept
+
+    def __getitem__(self, name: str) -> Any:
+        """Give the password that is kept, if one is; everything else as it was told."""
+        found = self._kept.current_by_now(self._role) if self._kept and name == "PASSWORD" else None
+        return super().__getitem__(name) if found is None else found
+
+
 def connect_as(
     role: str,
     connect: Callable[[str], _Connection],

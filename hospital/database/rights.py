@@ -99,6 +99,7 @@ LESS = {
 REPORTED_APPLICATIONS = ("ingestion_", "alerts_")
 REPORTED_TABLES = frozenset(
     {
+        "ops_backup",
         "ops_deployment",
         "ops_deploymentstep",
         "ops_checklistrun",
@@ -108,12 +109,14 @@ REPORTED_TABLES = frozenset(
         "ops_probesample",
         "ops_probeday",
         "ops_lastrun",
+        "ops_muting",
+        "ops_restore",
         "ops_secretversion",
         "django_migrations",
     }
 )
 # What they do not, by a decision: sessions and sign-ins, hashes and second factors, who looked at
-# whom, where backups lie, and the operators' own notes on what they changed. A test names a table
+# whom, and the operators' own notes on what they changed. A test names a table
 # that is in none of these lists, so that nobody forgets the question.
 WITHHELD_TABLES = frozenset(
     {

@@ -28,22 +28,12 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from ops import audit
+from ops.acts import WhyForm
 from ops.readonly import ReadOnlyAdmin
 from ops.roles import Role
 from ops.services import people
 
 admin.site.unregister([User, Group])
-
-
-class WhyForm(forms.Form):
-    """The reason, which stays on record."""
-
-    why = forms.CharField(
-        label="Why",
-        max_length=1000,
-        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
-        help_text="It stays on record.",
-    )
 
 
 class RoleForm(WhyForm):

@@ -12,10 +12,11 @@ from django.db import transaction
 from django.db.models import Q
 
 from ops import audit
+from ops.errors import OpsError
 from ops.roles import ALONE, RIGHTS, Role, permissions_of
 
 
-class NotForThisPerson(Exception):
+class NotForThisPerson(OpsError):
     """A role or a reset that was asked for cannot be; says why. Nothing was changed."""
 
 

@@ -53,11 +53,10 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 def theirs(server: Postgres) -> override_settings:
     """The settings of a hospital that brings this server."""
-    place = {"NAME": "theirs", "USER": "their_app", "PASSWORD": "of the application"}
     port = server.place.port("postgres")
     admin = server.place.password("admin")
     return override_settings(
-        DATABASES={"default": place},
+        DATABASE_APPLICATION={"USER": "their_app", "PASSWORD": "of the application"},
         DATABASE_OWNER={"USER": "their_owner", "PASSWORD": "of the owner"},
         DATABASE_REPORTS_ROLE="their_rep",
         DATABASE_ADMIN_URL=f"postgres://vigil_admin:{admin}@127.0.0.1:{port}/theirs",

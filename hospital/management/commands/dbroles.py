@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import psycopg2
@@ -77,6 +78,7 @@ class Command(BaseCommand):
             )
         try:
             with closing(psycopg2.connect(address)) as admin, admin, admin.cursor() as cursor:
+                names = replace(names, database=admin.info.dbname)
                 self._make_roles(cursor, names)
                 cursor.execute(names.into("ALTER DATABASE {database} OWNER TO {owner}"))
                 give_database_rights(cursor, names)
@@ -92,7 +94,7 @@ class Command(BaseCommand):
         kept = kept_in(settings.DATABASE_PASSWORDS)
         known = {
             "owner": settings.DATABASE_OWNER["PASSWORD"],
-            "application": settings.DATABASES["default"]["PASSWORD"],
+            "application": settings.DATABASE_APPLICATION["PASSWORD"],
         }
         for role, statement in rights.ROLES.items():
             name = getattr(names, role)

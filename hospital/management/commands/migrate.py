@@ -17,7 +17,6 @@ class Command(Migrate):
         """Run with the owner's credentials, give the other roles their rights on what there is now,
         then go back to the application's."""
         connection = connections[options["database"]]
-        names = role_names()  # asked before: the settings and the connection are one dictionary
         application = dict(connection.settings_dict)
         owner = {name: settings.DATABASE_OWNER[name] for name in ("USER", "PASSWORD")}
         connection.close()
@@ -27,7 +26,7 @@ class Command(Migrate):
             if options.get("plan") or options.get("check_unapplied"):
                 return said  # asked alone: nothing is changed
             with transaction.atomic(using=options["database"]), connection.cursor() as cursor:
-                give_table_rights(cursor, names)
+                give_table_rights(cursor, role_names())
             return said
         finally:
             connection.close()
