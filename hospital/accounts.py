@@ -4,6 +4,7 @@ And how the sign-in pages ask: names, passwords, codes of second factors.
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -12,7 +13,6 @@ from allauth.account.internal.flows.login import get_authentication_records
 from allauth.core import context, ratelimit
 from allauth.mfa.base import forms as factors
 from allauth.mfa.totp import forms as totp
-from allauth.mfa.webauthn import forms as webauthn
 from django.http import HttpRequest
 
 _JUST_NOW_SECONDS = 300
@@ -73,45 +73,63 @@ class ConfirmPassword(ReauthenticateForm):  # type: ignore[misc]
         self.fields["password"].widget.attrs["autofocus"] = True
 
 
-class _Code:
-    """A code, guessed only a few times: six digits are soon tried out by a machine.
-
-    Counted for the person, wherever the guesses come from: whoever gets here knows the password.
-    """
+class GiveCode(factors.AuthenticateForm):  # type: ignore[misc]
+    """The code while signing in."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _without_placeholders(self)
-        attributes = self.fields["code"].widget.attrs  # type: ignore[attr-defined]
-        attributes |= {"autofocus": True, "autocomplete": "one-time-code", "spellcheck": "false"}
+        _ready_for_a_code(self)
 
     def clean_code(self) -> str:
-        """Count the attempt, then judge it; a right code makes the count begin anew."""
-        limit: dict[str, Any] = {
-            "action": "second_factor",
-            "key": f"user-{self.user.pk}",  # type: ignore[attr-defined]
-        }
-        if not ratelimit.consume(context.request, **limit):
-            raise ClosedDoor().validation_error("too_many_login_attempts")
-        code: str = super().clean_code()  # type: ignore[misc]
-        ratelimit.clear(context.request, **limit)
-        return code
+        """Judge it, a few times."""
+        return _judged(self.user, super().clean_code)
 
 
-class GiveCode(_Code, factors.AuthenticateForm):  # type: ignore[misc]
-    """The code while signing in."""
-
-
-class GiveCodeAgain(_Code, factors.ReauthenticateForm):  # type: ignore[misc]
+class GiveCodeAgain(factors.ReauthenticateForm):  # type: ignore[misc]
     """The code in a session that has begun."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _ready_for_a_code(self)
 
-class ProveApp(_Code, totp.ActivateTOTPForm):  # type: ignore[misc]
+    def clean_code(self) -> str:
+        """Judge it, a few times."""
+        return _judged(self.user, super().clean_code)
+
+
+class ProveApp(totp.ActivateTOTPForm):  # type: ignore[misc]
     """The first code of a new authenticator app."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _ready_for_a_code(self)
 
-class AddPasskey(webauthn.AddWebAuthnForm):  # type: ignore[misc]
-    """A passkey and what its owner calls it."""
+    def clean_code(self) -> str:
+        """Judge it, a few times."""
+        return _judged(self.user, super().clean_code)
+
+
+def _ready_for_a_code(form: Any) -> None:
+    _without_placeholders(form)
+    form.fields["code"].widget.attrs |= {
+        "autofocus": True,
+        "autocomplete": "one-time-code",
+        "spellcheck": "false",
+    }
+
+
+def _judged(user: Any, judge: Callable[[], str]) -> str:
+    """Let a code be guessed only a few times: six digits are soon tried out by a machine.
+
+    Counted for the person, wherever the guesses come from: whoever gets here knows the password.
+    A right code makes the count begin anew.
+    """
+    limit: dict[str, Any] = {"action": "second_factor", "key": f"user-{user.pk}"}
+    if not ratelimit.consume(context.request, **limit):
+        raise ClosedDoor().validation_error("too_many_login_attempts")
+    code = judge()
+    ratelimit.clear(context.request, **limit)
+    return code
 
 
 def _without_placeholders(form: Any) -> None:

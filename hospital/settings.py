@@ -420,7 +420,6 @@ MFA_FORMS = {
     "authenticate": "hospital.accounts.GiveCode",
     "reauthenticate": "hospital.accounts.GiveCodeAgain",
     "activate_totp": "hospital.accounts.ProveApp",
-    "add_webauthn": "hospital.accounts.AddPasskey",
 }
 MFA_TOTP_ISSUER = "Vigil" if STAGE == "production" else f"Vigil {STAGE}"
 # A telephone's clock is seldom right to the half minute.

@@ -200,18 +200,18 @@ def connect_as(
     """
     if kept is None:
         return connect(otherwise)
+    refusals: list[psycopg2.OperationalError] = []
     before: tuple[str | None, str | None] = (None, None)
-    refusal: psycopg2.OperationalError | None = None
     while True:
-        current = kept.current(role) if refusal is None else kept.current_by_now(role)
+        current = kept.current_by_now(role) if refusals else kept.current(role)
         if current is None:
             return connect(otherwise)
-        if refusal is not None and before == (current, kept.pending(role)):
-            raise refusal
+        if refusals and before == (current, kept.pending(role)):
+            raise refusals[-1]
         try:
             return connect(current)
         except psycopg2.OperationalError as error:
-            refusal = error
+            refusals.append(error)
         pending = kept.pending(role)
         if pending is not None and pending != current:
             with suppress(psycopg2.OperationalError):
