@@ -246,7 +246,7 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         **env.db_url("DATABASE_URL", default="postgres://unset@127.0.0.1:1/unset"),
-        "ENGINE": "hospital.database.engine",
+        "ENGINE": "hospital.database.postgresql",
         "CONN_MAX_AGE": 300,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"options": "-c timezone=UTC"},
@@ -257,7 +257,11 @@ DATABASES = {
 DATABASE_PASSWORDS = env.str("DATABASE_PASSWORDS", "")
 # As whom the application works, and as whom it migrates. The first is written down once more,
 # since a connection that becomes the owner's for a while does so in the dictionary above.
-DATABASE_APPLICATION = {name: DATABASES["default"][name] for name in ("USER", "PASSWORD")}
+DATABASE_APPLICATION = Address(
+    {name: DATABASES["default"][name] for name in ("USER", "PASSWORD")},
+    role="application",
+    kept=kept_in(DATABASE_PASSWORDS),
+)
 DATABASE_OWNER = Address(
     env.db_url(
         "DATABASE_OWNER_URL", default=env.str("DATABASE_URL", "postgres://unset@127.0.0.1:1/unset")
