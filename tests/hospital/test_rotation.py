@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from hospital.database.passwords import Address, Folder
 from hospital.rotation import drop_old_signing_keys, rotate_signing_key
 from hospital.signingkey import OLD, old_keys
+from ops.evidence import _environment as environment_of_a_check
 from ops.models import AuditEvent, SecretVersion
 from ops.queries.secrets import newest_secret_versions, secrets_never_rotated
 from ops.services.secrets import note_new_version
@@ -114,3 +116,16 @@ def test_a_key_that_is_set_from_outside_is_changed_by_hand_in_steps_that_sign_no
     assert SecretVersion.objects.count() == 0
     call_command("rotatekey", "signing", "--done", by="olga", stdout=io.StringIO())
     assert SecretVersion.objects.get().name == "signing"
+
+
+def test_a_check_is_given_the_password_of_now(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "application").write_text("the new/one")
+    settings.DATABASE_APPLICATION = Address(
+        {"USER": "vigil_app", "PASSWORD": "the old one"}, role="application", kept=Folder(tmp_path)
+    )
+    monkeypatch.setenv("DATABASE_URL", "postgres://vigil_app:old@db.example:5432/vigil")
+    seen = environment_of_a_check()
+    assert seen["DATABASE_URL"] == "postgres://vigil_app:the%20new%2Fone@db.example:5432/vigil"
+    assert "DATABASE_PASSWORDS" not in seen
