@@ -8,6 +8,7 @@ import math
 import os
 import re
 import zoneinfo
+from datetime import date
 from pathlib import Path
 
 import environ
@@ -86,6 +87,39 @@ def _require_bucket(part: str, source: str, bucket: str, prefix: str) -> None:
             f"HOSPITAL_BUCKETS holds {part!r}: a prefix has no empty folders and no hidden ones;"
             " what is hidden is left alone."
         )
+
+
+def _named(text: str, name: str) -> list[tuple[str, str]]:
+    """Read `name=value` pairs, divided by commas. Raises ImproperlyConfigured."""
+    parts = [each.strip().partition("=") for each in text.split(",") if each.strip()]
+    found = [(key.strip(), value.strip()) for key, _, value in parts]
+    if not all(key and value for key, value in found) or len(dict(found)) < len(found):
+        raise ImproperlyConfigured(f"{name}: write name=value, divided by commas, each name once.")
+    return found
+
+
+def _watched_certificates(text: str) -> list[tuple[str, str]]:
+    """Read files and hosts of certificates. Raises ImproperlyConfigured: one that is misspelt
+    would look like one that cannot be reached."""
+    found = _named(text, "HOSPITAL_WATCHED_CERTIFICATES")
+    for key, place in found:
+        if not place.startswith("/") and not re.fullmatch(r"[\w.:\[\]-]+:\d{1,5}", place):
+            raise ImproperlyConfigured(
+                f"HOSPITAL_WATCHED_CERTIFICATES: {key} is neither the whole path of a PEM file nor"
+                " host:port."
+            )
+    return found
+
+
+def _watched_days(text: str) -> list[tuple[str, date]]:
+    """Read days by which something is to be changed. Raises ImproperlyConfigured."""
+    try:
+        found = _named(text, "HOSPITAL_WATCHED_KEYS")
+        return [(key, date.fromisoformat(day)) for key, day in found]
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            "HOSPITAL_WATCHED_KEYS: write name=2027-01-31, divided by commas."
+        ) from error
 
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -204,6 +238,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
+    "hospital.strangers.Strangers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -249,7 +284,8 @@ DATABASES = {
         "ENGINE": "hospital.database.postgresql",
         "CONN_MAX_AGE": 300,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"options": "-c timezone=UTC"},
+        # A machine that does not answer at all must not hold up a page that tells so.
+        "OPTIONS": {"options": "-c timezone=UTC", "connect_timeout": 5},
     }
 }
 # Where the passwords of these roles are kept, if not in the addresses: a folder, or
@@ -288,7 +324,11 @@ CACHES = {
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "memory://")
 CELERY_TASK_IGNORE_RESULT = True
 # What runs the place has workers of its own: files must not delay it, nor it them.
-CELERY_TASK_ROUTES = {"ops.tasks.*": {"queue": "keeping"}}
+CELERY_TASK_ROUTES = {
+    # By those who ingest and evaluate: a sample says that they are alive.
+    "ops.tasks.sample_components": {"queue": "celery"},
+    "ops.tasks.*": {"queue": "keeping"},
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -537,6 +577,26 @@ SPECTACULAR_SETTINGS = {
         "DoubtKind": "api.serializers.answers.DOUBTS",
     },
 }
+
+# --- How the place stands ----------------------------------------------------------------
+
+# Down for so many minutes without a break, and it is an incident.
+INCIDENT_AFTER_MINUTES = int(_number("HOSPITAL_INCIDENT_AFTER_MINUTES", 5, least=1))
+# Samples are kept minute by minute for so long; counts of whole days longer than a year.
+KEEP_SAMPLES_DAYS = int(_number("HOSPITAL_KEEP_SAMPLES_DAYS", 14, least=2))
+# Holding every row against the books is dear: done this often, and what came of it is kept.
+BALANCE_HOURS = _number("HOSPITAL_BALANCE_HOURS", 6, least=0.25)
+WATCHED_CERTIFICATES = _watched_certificates(env.str("HOSPITAL_WATCHED_CERTIFICATES", ""))
+WATCHED_KEYS = _watched_days(env.str("HOSPITAL_WATCHED_KEYS", ""))
+METRICS = env.str("HOSPITAL_METRICS", "")
+if METRICS not in {"", "emf"}:
+    raise ImproperlyConfigured(f"HOSPITAL_METRICS is {METRICS!r}: set it to emf, or not at all.")
+# Whoever bears it may read the metrics; without one there is no such address.
+METRICS_TOKEN = env.str("HOSPITAL_METRICS_TOKEN", "")
+if METRICS_TOKEN and len(METRICS_TOKEN) < 20:
+    raise ImproperlyConfigured(
+        "HOSPITAL_METRICS_TOKEN is short: set at least 20 random characters."
+    )
 
 # --- Logging -----------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from hospital import pages
+from ops import views as ops
 
 second_factor = [
     path("", factor.index, name="mfa_index"),
@@ -37,6 +38,8 @@ urlpatterns = [
     path("accounts/2fa/", include(second_factor)),
     path("livez", pages.livez, name="livez"),
     path("readyz", pages.readyz, name="readyz"),
+    path("status", ops.status, name="status"),
+    path("metrics", ops.metrics, name="metrics"),
     path("favicon.ico", pages.icon, name="icon"),
     # Whatever else it is, it is an address inside the app, which knows its own.
     re_path(r"^(?!(?:api|admin|accounts|static)(?:/|$)).*$", pages.board, name="board"),

@@ -17,6 +17,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils import timezone
+
+from ops.landing import shown_tiles
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,13 @@ class OperatorAdminSite(AdminSite):
         )
         wanted = [model for model in models if model._meta.app_label not in self.left_out]
         super().register(wanted, *args, **options)
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """Show how the place stands, above the lists."""
+        tiles = shown_tiles(timezone.now(), may=request.user.has_perm)
+        return super().index(request, {"tiles": tiles, **(extra_context or {})})
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         """Give the addresses of all pages; the stock ones end with one that fits everything."""

@@ -1,5 +1,6 @@
 """Ops, and the admin site that it gives to operators."""
 
+from importlib import import_module
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -8,7 +9,7 @@ from django.db.models.signals import post_migrate
 
 
 class OpsConfig(AppConfig):
-    """Registers the application, and fills the roles after each migration."""
+    """Registers the application, what any place has to show of itself, what listens, and roles."""
 
     name = "ops"
     default = True
@@ -17,6 +18,9 @@ class OpsConfig(AppConfig):
         from ops.registry import Follower, add_follower
         from ops.services.backing_up import read_catalogue
 
+        import_module("ops.receivers")
+        import_module("ops.probes").register()
+        import_module("ops.tiles").register()
         add_follower(Follower("list of backups", read_catalogue, order=10))
         # Told of once for each application, in their order; by then the permissions of all that
         # roles speak of are there.

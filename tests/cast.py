@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from ops.roles import Role
@@ -56,6 +56,17 @@ def sam_security() -> Person:
 def omar_of_operations() -> Person:
     """An operator by role, who is no superuser."""
     return _with_role("operations", "Omar", "Operations", Role.OPERATOR)
+
+
+def sam_of_the_staff(*permissions: str) -> Person:
+    """Somebody who may open the admin, and do there no more than what is named."""
+    person = _person("staff", "Sam", "Staff", is_staff=True)
+    for permission in permissions:
+        label, _, codename = permission.partition(".")
+        person.user.user_permissions.add(
+            Permission.objects.get(content_type__app_label=label, codename=codename)
+        )
+    return person
 
 
 def a_stranger() -> Client:

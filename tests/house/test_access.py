@@ -18,6 +18,8 @@ pytestmark = pytest.mark.django_db
 EVERYONE = "everyone"
 SIGNED_IN = "who is signed in"
 OPERATORS = "operators"
+# Bears a token, and is no person: whoever it is gets a 404 without it (tests/ops/test_metrics.py).
+THE_SCRAPER = "the scraper"
 
 # Each address pattern outside the admin, and who gets its answer.
 ACCESS = {
@@ -50,6 +52,8 @@ ACCESS = {
     "accounts/2fa/passkeys/<int:pk>/remove/": SIGNED_IN,
     "livez": EVERYONE,
     "readyz": EVERYONE,
+    "status": EVERYONE,
+    "metrics": THE_SCRAPER,
     "favicon.ico": EVERYONE,
     "^(?!(?:api|admin|accounts|static)(?:/|$)).*$": SIGNED_IN,
 }
@@ -98,6 +102,8 @@ def test_a_stranger_gets_in_exactly_where_the_table_says(stranger: Client, patte
     if ACCESS[pattern] == EVERYONE:
         assert answered in {200, 302}
         assert pattern == "favicon.ico" or answered == 200
+    elif ACCESS[pattern] == THE_SCRAPER:
+        assert answered == 404
     else:
         assert answered == (403 if pattern.startswith("api/") else 302)
 
@@ -107,7 +113,10 @@ def test_each_of_the_cast_gets_in_wherever_the_table_says(
     nurse: Client, physician: Client, lab_staff: Client, operator: Client, pattern: str
 ) -> None:
     for browser in (nurse, physician, lab_staff, operator):
-        assert status(browser, pattern) not in {401, 403}, pattern
+        if ACCESS[pattern] == THE_SCRAPER:
+            assert status(browser, pattern) == 404
+        else:
+            assert status(browser, pattern) not in {401, 403}, pattern
 
 
 def test_every_page_of_the_admin_sends_strangers_to_sign_in(stranger: Client) -> None:
