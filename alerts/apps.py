@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 
 class AlertsConfig(AppConfig):
-    """Connects the receivers when the application starts."""
+    """Connects the receivers when the application starts, and says how it stands."""
 
     name = "alerts"
 
@@ -19,3 +19,4 @@ class AlertsConfig(AppConfig):
         add_configuration(Configuration("rules", rules_as_data))
 
         add_follower(Follower("alerts", judge_again, order=50))
+        import_module("alerts.probes").register()

@@ -43,6 +43,23 @@ app.conf.beat_schedule = {
         "schedule": settings.RECONCILE_SECONDS,
         "options": {"expires": settings.RECONCILE_SECONDS},
     },
+    # How each component stands: what is not sampled is unknown.
+    "ask every component how it stands": {
+        "task": "ops.tasks.sample_components",
+        "schedule": 60.0,
+        "options": {"expires": 55},
+    },
+    "count the days that are over": {
+        "task": "ops.tasks.fold_samples",
+        "schedule": 3600.0,
+        "options": {"expires": 3000},
+    },
+    # Asked often and done seldom, so that it is done soon after a start.
+    "hold every row against the books, if it is due": {
+        "task": "ingestion.tasks.balance_books",
+        "schedule": 300.0,
+        "options": {"expires": 290},
+    },
 }
 
 

@@ -7,14 +7,17 @@ files other than the demo's generated secret. A wrong value stops the start with
 import math
 import os
 import re
-import secrets
 import zoneinfo
+from datetime import date
 from pathlib import Path
 
 import environ
 import pghistory
 from csp.constants import NONCE
 from django.core.exceptions import ImproperlyConfigured
+
+from hospital.database.passwords import Address, kept_in
+from hospital.signingkey import make_key, old_keys
 
 env = environ.Env()
 
@@ -99,6 +102,39 @@ def _instance(text: str) -> str:
     return text.lower()
 
 
+def _named(text: str, name: str) -> list[tuple[str, str]]:
+    """Read `name=value` pairs, divided by commas. Raises ImproperlyConfigured."""
+    parts = [each.strip().partition("=") for each in text.split(",") if each.strip()]
+    found = [(key.strip(), value.strip()) for key, _, value in parts]
+    if not all(key and value for key, value in found) or len(dict(found)) < len(found):
+        raise ImproperlyConfigured(f"{name}: write name=value, divided by commas, each name once.")
+    return found
+
+
+def _watched_certificates(text: str) -> list[tuple[str, str]]:
+    """Read files and hosts of certificates. Raises ImproperlyConfigured: one that is misspelt
+    would look like one that cannot be reached."""
+    found = _named(text, "HOSPITAL_WATCHED_CERTIFICATES")
+    for key, place in found:
+        if not place.startswith("/") and not re.fullmatch(r"[\w.:\[\]-]+:\d{1,5}", place):
+            raise ImproperlyConfigured(
+                f"HOSPITAL_WATCHED_CERTIFICATES: {key} is neither the whole path of a PEM file nor"
+                " host:port."
+            )
+    return found
+
+
+def _watched_days(text: str) -> list[tuple[str, date]]:
+    """Read days by which something is to be changed. Raises ImproperlyConfigured."""
+    try:
+        found = _named(text, "HOSPITAL_WATCHED_KEYS")
+        return [(key, date.fromisoformat(day)) for key, day in found]
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            "HOSPITAL_WATCHED_KEYS: write name=2027-01-31, divided by commas."
+        ) from error
+
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- The stage and its folder ------------------------------------------------------------
@@ -143,7 +179,7 @@ def _secret_key() -> str:
         # Written aside and linked into place: two processes starting at once must agree on one key.
         fresh = kept.with_name(f"secret-key.{os.getpid()}")
         fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_urlsafe(50))
+        fresh.write_text(make_key())
         try:
             os.link(fresh, kept)
         except FileExistsError:
@@ -154,6 +190,11 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
+# Keys that sign no more and are still believed, so that a new one signs nobody out.
+SECRET_KEY_FALLBACKS = env.list("HOSPITAL_SECRET_KEY_FALLBACKS", default=[]) or (
+    old_keys(DATA_DIR) if IS_DEVELOPMENT and not env.str("HOSPITAL_SECRET_KEY", "") else []
+)
+KEEP_OLD_SIGNING_KEY_DAYS = _whole("HOSPITAL_KEEP_OLD_SIGNING_KEY_DAYS", 7)
 DEBUG = False
 ALLOWED_HOSTS = env.list("HOSPITAL_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("HOSPITAL_TRUSTED_ORIGINS", default=[])
@@ -193,6 +234,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "axes",
     "csp",
     "django_structlog",
@@ -209,12 +251,14 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
+    "hospital.strangers.Strangers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "hospital.idle.IdleSignOut",
+    "hospital.secondfactor.SecondFactorFirst",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -250,14 +294,34 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         **env.db_url("DATABASE_URL", default="postgres://unset@127.0.0.1:1/unset"),
+        "ENGINE": "hospital.database.postgresql",
         "CONN_MAX_AGE": 300,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"options": "-c timezone=UTC"},
+        # A machine that does not answer at all must not hold up a page that tells so.
+        "OPTIONS": {"options": "-c timezone=UTC", "connect_timeout": 5},
     }
 }
-DATABASE_OWNER = env.db_url(
-    "DATABASE_OWNER_URL", default=env.str("DATABASE_URL", "postgres://unset@127.0.0.1:1/unset")
+# Where the passwords of these roles are kept, if not in the addresses: a folder, or
+# `secretsmanager:` and a prefix. Looked up at each new connection, so that a rotated one is found.
+DATABASE_PASSWORDS = env.str("DATABASE_PASSWORDS", "")
+# As whom the application works, and as whom it migrates. The first is written down once more,
+# since a connection that becomes the owner's for a while does so in the dictionary above.
+DATABASE_APPLICATION = Address(
+    {name: DATABASES["default"][name] for name in ("USER", "PASSWORD")},
+    role="application",
+    kept=kept_in(DATABASE_PASSWORDS),
 )
+DATABASE_OWNER = Address(
+    env.db_url(
+        "DATABASE_OWNER_URL", default=env.str("DATABASE_URL", "postgres://unset@127.0.0.1:1/unset")
+    ),
+    role="owner",
+    kept=kept_in(DATABASE_PASSWORDS),
+)
+# What the role of those who read reports is called.
+DATABASE_REPORTS_ROLE = env.str("DATABASE_REPORTS_ROLE", "vigil_reports")
+# The same database as a superuser of the server: for `dbroles --apply` and `rotatepassword` alone.
+DATABASE_ADMIN_URL = env.str("DATABASE_ADMIN_URL", "")
 
 # The instance of RDS that DATABASE_URL leads to; region and credentials as boto3 reads them.
 RDS_INSTANCE = _instance(env.str("HOSPITAL_RDS_INSTANCE", ""))
@@ -276,7 +340,11 @@ CACHES = {
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "memory://")
 CELERY_TASK_IGNORE_RESULT = True
 # What runs the place has workers of its own: files must not delay it, nor it them.
-CELERY_TASK_ROUTES = {"ops.tasks.*": {"queue": "keeping"}}
+CELERY_TASK_ROUTES = {
+    # By those who ingest and evaluate: a sample says that they are alive.
+    "ops.tasks.sample_components": {"queue": "celery"},
+    "ops.tasks.*": {"queue": "keeping"},
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -393,14 +461,32 @@ ACCOUNT_ADAPTER = "hospital.accounts.ClosedDoor"
 ACCOUNT_FORMS = {
     "login": "hospital.accounts.SignIn",
     "change_password": "hospital.accounts.ChangePassword",
+    "reauthenticate": "hospital.accounts.ConfirmPassword",
 }
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip"}
+# Passwords are counted by django-axes, for a name and an address; codes here, for a person.
+ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip", "second_factor": "5/5m/key"}
 ACCOUNT_SESSION_REMEMBER = False
+
+# Whoever may open the admin needs a second factor; on the development stage if it is said.
+SECOND_FACTOR_REQUIRED = _switch("HOSPITAL_SECOND_FACTOR", default=not IS_DEVELOPMENT)
+MFA_ADAPTER = "hospital.factorsecrets.EncryptedSecrets"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "hospital.accounts.GiveCode",
+    "reauthenticate": "hospital.accounts.GiveCodeAgain",
+    "activate_totp": "hospital.accounts.ProveApp",
+}
+MFA_TOTP_ISSUER = "Vigil" if STAGE == "production" else f"Vigil {STAGE}"
+# A telephone's clock is seldom right to the half minute.
+MFA_TOTP_TOLERANCE = 1
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# Browsers take `localhost` for safe without TLS.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = IS_DEVELOPMENT
 
 AXES_FAILURE_LIMIT = _whole("HOSPITAL_SIGN_IN_FAILURES", 5)
 AXES_COOLOFF_TIME = _number("HOSPITAL_SIGN_IN_LOCK_HOURS", 0.25)
@@ -507,6 +593,26 @@ SPECTACULAR_SETTINGS = {
         "DoubtKind": "api.serializers.answers.DOUBTS",
     },
 }
+
+# --- How the place stands ----------------------------------------------------------------
+
+# Down for so many minutes without a break, and it is an incident.
+INCIDENT_AFTER_MINUTES = int(_number("HOSPITAL_INCIDENT_AFTER_MINUTES", 5, least=1))
+# Samples are kept minute by minute for so long; counts of whole days longer than a year.
+KEEP_SAMPLES_DAYS = int(_number("HOSPITAL_KEEP_SAMPLES_DAYS", 14, least=2))
+# Holding every row against the books is dear: done this often, and what came of it is kept.
+BALANCE_HOURS = _number("HOSPITAL_BALANCE_HOURS", 6, least=0.25)
+WATCHED_CERTIFICATES = _watched_certificates(env.str("HOSPITAL_WATCHED_CERTIFICATES", ""))
+WATCHED_KEYS = _watched_days(env.str("HOSPITAL_WATCHED_KEYS", ""))
+METRICS = env.str("HOSPITAL_METRICS", "")
+if METRICS not in {"", "emf"}:
+    raise ImproperlyConfigured(f"HOSPITAL_METRICS is {METRICS!r}: set it to emf, or not at all.")
+# Whoever bears it may read the metrics; without one there is no such address.
+METRICS_TOKEN = env.str("HOSPITAL_METRICS_TOKEN", "")
+if METRICS_TOKEN and len(METRICS_TOKEN) < 20:
+    raise ImproperlyConfigured(
+        "HOSPITAL_METRICS_TOKEN is short: set at least 20 random characters."
+    )
 
 # --- Logging -----------------------------------------------------------------------------
 

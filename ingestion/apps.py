@@ -1,10 +1,12 @@
 """Ingestion: from an object in storage to a trustworthy record."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
 class IngestionConfig(AppConfig):
-    """Registers the application under the name that its tables carry."""
+    """Registers the application under the name that its tables carry, and how it stands."""
 
     name = "ingestion"
 
@@ -16,3 +18,4 @@ class IngestionConfig(AppConfig):
         add_configuration(Configuration("feeds", feeds_as_data))
 
         add_follower(Follower("files received since", take_in_again, order=20))
+        import_module("ingestion.probes").register()

@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import OperationalError as QueueError
 
+from ingestion.services.books import balance_if_due
 from ingestion.services.draining import drain
 from ingestion.services.reconciling import reconcile
 from ingestion.storage import Places
@@ -29,6 +30,12 @@ def reconcile_buckets() -> int:
     if found:
         wake_a_worker()
     return found
+
+
+@shared_task
+def balance_books() -> bool:
+    """Hold every row against the books, if it is due. Safe to run twice."""
+    return balance_if_due(timezone.now())
 
 
 def wake_a_worker() -> None:

@@ -17,6 +17,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils import timezone
+
+from ops.landing import shown_tiles
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,9 @@ class OperatorAdminSite(AdminSite):
     site_url = "/"
     # Ledgers are wide; the way back stands above each page.
     enable_nav_sidebar = False
-    # Pages that other packages bring along, for what is not used here: addresses for mail.
-    left_out = frozenset({"account"})
+    # Pages that other packages bring along, for what is not used here (addresses for mail), or
+    # would show secrets (second factors).
+    left_out = frozenset({"account", "mfa"})
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
@@ -58,6 +62,13 @@ class OperatorAdminSite(AdminSite):
         )
         wanted = [model for model in models if model._meta.app_label not in self.left_out]
         super().register(wanted, *args, **options)
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """Show how the place stands, above the lists."""
+        tiles = shown_tiles(timezone.now(), may=request.user.has_perm)
+        return super().index(request, {"tiles": tiles, **(extra_context or {})})
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         """Give the addresses of all pages; the stock ones end with one that fits everything."""

@@ -1,11 +1,15 @@
 """Ops, and the admin site that it gives to operators."""
 
-from django.apps import AppConfig
+from importlib import import_module
+from typing import Any
+
+from django.apps import AppConfig, apps
 from django.contrib.admin import apps as admin_apps
+from django.db.models.signals import post_migrate
 
 
 class OpsConfig(AppConfig):
-    """Registers the application."""
+    """Registers the application, what any place has to show of itself, what listens, and roles."""
 
     name = "ops"
     default = True
@@ -14,7 +18,19 @@ class OpsConfig(AppConfig):
         from ops.registry import Follower, add_follower
         from ops.services.backing_up import read_catalogue
 
+        import_module("ops.receivers")
+        import_module("ops.probes").register()
+        import_module("ops.tiles").register()
         add_follower(Follower("list of backups", read_catalogue, order=10))
+        # Told of once for each application, in their order; by then the permissions of all that
+        # roles speak of are there.
+        post_migrate.connect(_fill_roles, sender=apps.get_app_config("sessions"))
+
+
+def _fill_roles(**_: Any) -> None:
+    from ops.services.people import fill_roles
+
+    fill_roles()
 
 
 class OperatorAdminConfig(admin_apps.AdminConfig):

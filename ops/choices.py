@@ -43,6 +43,22 @@ class RestoreStatus(models.TextChoices):
     FAILED = "failed"
 
 
+class IncidentStatus(models.TextChoices):
+    """Whether somebody still has to look after an incident."""
+
+    OPEN = "open", "Open"
+    CLOSED = "closed", "Closed"
+
+
+class Health(models.TextChoices):
+    """How a component stands. UNKNOWN is never shown as well: who cannot be asked is not fine."""
+
+    WELL = "well", "Well"
+    DEGRADED = "degraded", "Degraded"
+    DOWN = "down", "Down"
+    UNKNOWN = "unknown", "Unknown"
+
+
 class Stage(models.TextChoices):
     """Which of the places: each has its own database."""
 

@@ -77,6 +77,13 @@ class NothingToRecover(OpsError):
     """No base backup, or no archived log, leads to the moment that was asked for."""
 
 
+class IncidentClosed(OpsError):
+    """The incident was closed already; what was to be said of it belongs to a new one."""
+
+    def __init__(self) -> None:
+        super().__init__("The incident is closed already: open a new one if it is back.")
+
+
 class NotDone(OpsError):
     """Something that was asked for cannot be done. It says why, and nothing was changed."""
 

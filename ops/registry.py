@@ -10,20 +10,33 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from ops.choices import Health
 from ops.databases import Database
 
-
-class Health(StrEnum):
-    """How a component stands. UNKNOWN is never shown as well: who cannot be asked is not fine."""
-
-    WELL = "well"
-    DEGRADED = "degraded"
-    DOWN = "down"
-    UNKNOWN = "unknown"
+__all__ = [
+    "Configuration",
+    "Face",
+    "Finding",
+    "Follower",
+    "Health",
+    "Log",
+    "Probe",
+    "Recovered",
+    "Tile",
+    "add_configuration",
+    "add_follower",
+    "add_probe",
+    "add_tile",
+    "configurations",
+    "followers",
+    "log_of_changes",
+    "probes",
+    "set_log",
+    "tiles",
+]
 
 
 @dataclass(frozen=True)
@@ -40,12 +53,53 @@ class Finding:
 
 @dataclass(frozen=True)
 class Probe:
-    """One component of the place, and the question that tells how it stands. It may raise."""
+    """One component of the place, and the question that tells how it stands. It may raise.
+
+    Strangers are told title and health of what is public. `figure` names the one that is drawn on
+    the landing page, which `figure_title` says in words. `address` is the name of the page that
+    tells more, such as `admin:ops_incident_changelist`, and `permission` what one needs to be
+    shown the tile.
+    """
 
     name: str
     title: str
     ask: Callable[[], Finding]
     order: int = 100
+    figure: str = ""
+    figure_title: str = ""
+    address: str = ""
+    permission: str = ""
+    is_public: bool = True
+
+
+@dataclass(frozen=True)
+class Face:
+    """What a tile shows now. `words` say all that matters without the chart.
+
+    `chart` is what `ops.charts` drew. `at` is as of when it holds, where that is not now. `address`
+    is the name of the page that tells more.
+    """
+
+    health: Health
+    words: str
+    chart: str = ""
+    at: datetime | None = None
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One part of the landing page. `tell` reads little and quickly; if it raises, it is unknown.
+
+    Each probe has a tile already; one of the same name takes its place. With a `permission`, only
+    who has it sees the tile.
+    """
+
+    name: str
+    title: str
+    tell: Callable[[], Face]
+    order: int = 100
+    permission: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +121,7 @@ class Configuration:
 
 _configurations: dict[str, Configuration] = {}
 _probes: dict[str, Probe] = {}
+_tiles: dict[str, Tile] = {}
 _followers: dict[str, Follower] = {}
 
 
@@ -78,6 +133,16 @@ def add_probe(probe: Probe) -> None:
 def probes() -> list[Probe]:
     """List the components, in the order of a page."""
     return sorted(_probes.values(), key=lambda probe: (probe.order, probe.name))
+
+
+def add_tile(tile: Tile) -> None:
+    """Put a part on the landing page."""
+    _tiles[tile.name] = tile
+
+
+def tiles() -> list[Tile]:
+    """List what was put on the landing page, in order."""
+    return sorted(_tiles.values(), key=lambda tile: (tile.order, tile.name))
 
 
 def add_configuration(part: Configuration) -> None:

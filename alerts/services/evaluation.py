@@ -22,6 +22,8 @@ from alerts.queries.standing import Vision, overdue_admissions, vision_at
 from ingestion.models import Admission
 from ingestion.services.changes import note_change
 
+# Under this name it is kept when everybody was evaluated last.
+SWEEP = "alerts.sweep"
 # Two evaluations at once would each judge half of the other's work.
 _EVALUATION_LOCK = 0x5649_4749_4C03
 

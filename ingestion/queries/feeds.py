@@ -205,6 +205,32 @@ def files_not_done() -> int:
     return FeedFile.objects.filter(status=FileStatus.RECEIVED).count()
 
 
+@dataclass(frozen=True)
+class OpenWork:
+    """What is still to be read or worked off, whoever's it is. `oldest_receipt` is of the first."""
+
+    files_not_done: int
+    oldest_receipt: datetime | None
+    refused_files: int
+    rejected_rows: int
+    waiting_rows: int
+
+
+def open_work() -> OpenWork:
+    """Count what is still to be read or worked off."""
+    received = FeedFile.objects.filter(status=FileStatus.RECEIVED)
+    refused = FeedFile.objects.filter(status=FileStatus.REFUSED, dismissed_at__isnull=True)
+    waiting = WaitingRow.objects.filter(applied_at__isnull=True, reading=F("feed_file__reading"))
+    told = received.aggregate(count=Count("pk"), oldest=Min("received_at"))
+    return OpenWork(
+        files_not_done=told["count"],
+        oldest_receipt=told["oldest"],
+        refused_files=refused.count(),
+        rejected_rows=RejectedRow.objects.filter(settled_at__isnull=True).count(),
+        waiting_rows=waiting.count(),
+    )
+
+
 def feeds_as_data() -> list[dict[str, Any]]:
     """Tell what is declared of each feed, for a backup of how the place is set up."""
     feeds = Feed.objects.order_by("pk").values(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count, F, QuerySet
 
 from ingestion import queries
@@ -20,8 +21,15 @@ from ingestion.models import (
 )
 from ingestion.queries import past
 from ingestion.services.balance import unbalanced_files, unbalanced_ledgers
+from ops.queries.status import last_run
+from ops.registry import Health
+from ops.services.incidents import open_incident
+from ops.services.sampling import note_run
 
-__all__ = ["books", "unbalanced_files"]
+__all__ = ["balance_if_due", "books", "unbalanced_files"]
+
+# The name of the run under which the result is kept.
+BALANCE = "books"
 
 
 def books(*, known_at: datetime | None = None) -> dict[str, Any]:
@@ -70,3 +78,22 @@ def _figures() -> dict[str, Any]:
 def _by_reason(rows: QuerySet[Any]) -> dict[str, int]:
     counted = rows.order_by("reason").values("reason").annotate(n=Count("pk"))
     return {row["reason"]: row["n"] for row in counted}
+
+
+def balance_if_due(at: datetime) -> bool:
+    """Hold every row against the books, if that was long ago, and keep what came of it.
+
+    Returns whether it was done. Dear: it reads every row there is.
+    """
+    last = last_run(BALANCE)
+    if last is not None and at - last.at < timedelta(hours=settings.BALANCE_HOURS):
+        return False
+    unbalanced = len(unbalanced_files())
+    figures = {"books_balanced": float(not unbalanced), "files_not_balanced": float(unbalanced)}
+    if not unbalanced:
+        note_run(BALANCE, at=at, health=Health.WELL, words="They balance.", figures=figures)
+        return True
+    words = f"They do NOT balance, in {unbalanced} files: stop ingesting, keep the data, report it."
+    note_run(BALANCE, at=at, health=Health.DOWN, words=words, figures=figures)
+    open_incident(component="books", title="The books do not balance", words=words)
+    return True

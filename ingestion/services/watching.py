@@ -25,6 +25,8 @@ from ingestion.storage import Inbox
 
 log = logging.getLogger(__name__)
 
+# Under this name it is kept when the watch last said that it runs.
+WATCH = "watch"
 # How many known files a look asks again, and how many it puts on record at most: what a look has
 # found must reach a worker soon, also on the day on which a full inbox is first opened.
 _SLICE = 500

@@ -1,5 +1,23 @@
 """The operators' pages of this application; Django finds them here."""
 
-from ops.admin import audit, backups, checklists, deployments
+from ops.admin import (
+    audit,
+    backups,
+    checklists,
+    deployments,
+    incidents,
+    secrets,
+    state,
+    users,
+)
 
-__all__ = ["audit", "backups", "checklists", "deployments"]
+__all__ = [
+    "audit",
+    "backups",
+    "checklists",
+    "deployments",
+    "incidents",
+    "secrets",
+    "state",
+    "users",
+]

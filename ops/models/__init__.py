@@ -5,6 +5,8 @@ from ops.models.backups import Backup, Muting, Restore
 from ops.models.checklists import ChecklistRun, ChecklistTick
 from ops.models.deployments import Deployment, DeploymentStep
 from ops.models.history import Before, remembers
+from ops.models.secrets import SecretVersion
+from ops.models.status import Incident, IncidentUpdate, LastRun, ProbeDay, ProbeSample
 
 __all__ = [
     "AuditEvent",
@@ -14,7 +16,13 @@ __all__ = [
     "ChecklistTick",
     "Deployment",
     "DeploymentStep",
+    "Incident",
+    "IncidentUpdate",
+    "LastRun",
     "Muting",
+    "ProbeDay",
+    "ProbeSample",
     "Restore",
+    "SecretVersion",
     "remembers",
 ]

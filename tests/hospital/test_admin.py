@@ -63,6 +63,8 @@ def every_address() -> list[str]:
         "/admin/ingestion/",
         "/admin/ingestion/waiting/",
         "/admin/ingestion/conflicts/",
+        "/admin/ops/state/",
+        "/admin/ops/incident/open/",
         *lists,
         *(
             reverse(f"admin:{one._meta.app_label}_{one._meta.model_name}_change", args=[one.pk])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from hospital.settings import _buckets as buckets_in
 from hospital.settings import _instance as instance_in
 from hospital.settings import _number as number
+from hospital.settings import _watched_certificates as watched_certificates
+from hospital.settings import _watched_days as watched_days
 from ingestion.storage.buckets import client_settings
 
 
@@ -87,6 +91,24 @@ def test_no_question_to_a_bucket_or_queue_is_asked_for_ever() -> None:
 )
 def test_an_instance_of_rds_is_read_as_rds_keeps_its_name(text: str, expected: str) -> None:
     assert instance_in(text) == expected
+    ("text", "found"),
+    [
+        ("", []),
+        ("board=/etc/ssl/board.pem", [("board", "/etc/ssl/board.pem")]),
+        (
+            " board = /etc/ssl/board.pem, proxy=vigil.example:443,v6=[::1]:8443,",
+            [
+                ("board", "/etc/ssl/board.pem"),
+                ("proxy", "vigil.example:443"),
+                ("v6", "[::1]:8443"),
+            ],
+        ),
+    ],
+)
+def test_certificates_are_watched_by_a_name_of_their_own(
+    text: str, found: list[tuple[str, str]]
+) -> None:
+    assert watched_certificates(text) == found
 
 
 @pytest.mark.parametrize(
@@ -103,3 +125,25 @@ def test_an_instance_of_rds_is_read_as_rds_keeps_its_name(text: str, expected: s
 def test_what_no_instance_can_be_called_stops_the_start(text: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"HOSPITAL_RDS_INSTANCE is .* as RDS has it"):
         instance_in(text)
+        "/etc/ssl/board.pem",
+        "board=",
+        "=vigil.example:443",
+        "board=board.pem",
+        "board=vigil.example",
+        "board=https://vigil.example:443",
+        "a=/x.pem,a=/y.pem",
+    ],
+)
+def test_a_certificate_that_nobody_could_watch_stops_the_start(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="HOSPITAL_WATCHED_CERTIFICATES"):
+        watched_certificates(text)
+
+
+@pytest.mark.parametrize("text", ["signing", "signing=31.01.2027", "signing=2027-02-30"])
+def test_a_day_that_is_none_stops_the_start(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="HOSPITAL_WATCHED_KEYS"):
+        watched_days(text)
+
+
+def test_the_days_by_which_keys_are_to_be_changed_are_read() -> None:
+    assert watched_days("signing=2027-01-31") == [("signing", date(2027, 1, 31))]

@@ -18,6 +18,8 @@ pytestmark = pytest.mark.django_db
 EVERYONE = "everyone"
 SIGNED_IN = "who is signed in"
 OPERATORS = "operators"
+# Bears a token, and is no person: whoever it is gets a 404 without it (tests/ops/test_metrics.py).
+THE_SCRAPER = "the scraper"
 
 # Each address pattern outside the admin, and who gets its answer.
 ACCESS = {
@@ -35,8 +37,23 @@ ACCESS = {
     "accounts/login/": EVERYONE,
     "accounts/logout/": SIGNED_IN,
     "accounts/password/": SIGNED_IN,
+    "accounts/again/": SIGNED_IN,
+    # Only between the password and what it opens: strangers go back to the password.
+    "accounts/2fa/code/": SIGNED_IN,
+    "accounts/2fa/": SIGNED_IN,
+    "accounts/2fa/again/": SIGNED_IN,
+    "accounts/2fa/app/": SIGNED_IN,
+    "accounts/2fa/app/remove/": SIGNED_IN,
+    "accounts/2fa/recovery/": SIGNED_IN,
+    "accounts/2fa/recovery/new/": SIGNED_IN,
+    "accounts/2fa/passkeys/": SIGNED_IN,
+    "accounts/2fa/passkeys/add/": SIGNED_IN,
+    "accounts/2fa/passkeys/again/": SIGNED_IN,
+    "accounts/2fa/passkeys/<int:pk>/remove/": SIGNED_IN,
     "livez": EVERYONE,
     "readyz": EVERYONE,
+    "status": EVERYONE,
+    "metrics": THE_SCRAPER,
     "favicon.ico": EVERYONE,
     "^(?!(?:api|admin|accounts|static)(?:/|$)).*$": SIGNED_IN,
 }
@@ -62,7 +79,7 @@ def outside_the_admin() -> set[str]:
 
 def address(pattern: str) -> str:
     key = str(Patient.objects.get_or_create(patient_id="1", defaults=_ORIGIN)[0].pk)
-    return "/" + EXAMPLES.get(pattern, pattern).replace("<uuid:id>", key)
+    return "/" + EXAMPLES.get(pattern, pattern).replace("<uuid:id>", key).replace("<int:pk>", "1")
 
 
 _ORIGIN = {"said_in_id": 0, "said_line": 2, "created_in_id": 0, "created_line": 2}
@@ -85,6 +102,8 @@ def test_a_stranger_gets_in_exactly_where_the_table_says(stranger: Client, patte
     if ACCESS[pattern] == EVERYONE:
         assert answered in {200, 302}
         assert pattern == "favicon.ico" or answered == 200
+    elif ACCESS[pattern] == THE_SCRAPER:
+        assert answered == 404
     else:
         assert answered == (403 if pattern.startswith("api/") else 302)
 
@@ -94,7 +113,10 @@ def test_each_of_the_cast_gets_in_wherever_the_table_says(
     nurse: Client, physician: Client, lab_staff: Client, operator: Client, pattern: str
 ) -> None:
     for browser in (nurse, physician, lab_staff, operator):
-        assert status(browser, pattern) not in {401, 403}, pattern
+        if ACCESS[pattern] == THE_SCRAPER:
+            assert status(browser, pattern) == 404
+        else:
+            assert status(browser, pattern) not in {401, 403}, pattern
 
 
 def test_every_page_of_the_admin_sends_strangers_to_sign_in(stranger: Client) -> None:

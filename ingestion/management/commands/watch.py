@@ -6,18 +6,22 @@ import logging
 import signal
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from threading import Event, Thread
 from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.utils import timezone
 
 from ingestion.services.listening import Listener
-from ingestion.services.watching import Watch
+from ingestion.services.watching import WATCH, Watch
 from ingestion.storage import Inbox, NoticeQueue, Places
 from ingestion.tasks import wake_a_worker
 from ops.management.manners import MannerlyCommand
+from ops.registry import Health
 from ops.services.muting import is_muted
+from ops.services.sampling import note_run, note_silence
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +29,7 @@ _EVERY_SECONDS = 0.4
 # How long the queue is asked to hold its answer: whoever ends the watch waits for it.
 _LISTEN_SECONDS = 2
 _PAUSE_SECONDS = 3.0
+_ROUND = timedelta(minutes=1)
 
 
 class Command(MannerlyCommand):
@@ -53,9 +58,11 @@ class Command(MannerlyCommand):
     def _watch(self, stop: Event) -> None:
         watch = Watch(Inbox())
         turns = Turns(lambda: watch.look(time.time()))
+        rounds = Rounds(timezone.now())
         while not stop.is_set():
             started = time.monotonic()
             turns.take()
+            rounds.take(timezone.now())
             # A listing of a million files must not become the only thing this machine does.
             stop.wait(max(_EVERY_SECONDS, 2 * (time.monotonic() - started)))
 
@@ -68,6 +75,28 @@ def _listen(listener: Listener, stop: Event) -> None:
                 stop.wait(_PAUSE_SECONDS)
     finally:
         connection.close()
+
+
+class Rounds:
+    """Says each minute that the watch runs, and looks whether clock and workers do.
+
+    Who is dead cannot say so: the watch is neither of them, and they tell of the watch.
+    """
+
+    def __init__(self, began: datetime) -> None:
+        self._began = began
+        self._next = began
+
+    def take(self, now: datetime) -> None:
+        """Do so if a minute is over. An outage of the database ends nothing."""
+        if now < self._next:
+            return
+        self._next = now + _ROUND
+        try:
+            note_run(WATCH, at=now, health=Health.WELL, words="It looks for new files.")
+            note_silence(now, watched_since=self._began)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("the watch cannot say that it runs", extra={"error": type(error).__name__})
 
 
 class Turns:
