@@ -20,6 +20,7 @@ class OpsConfig(AppConfig):
 
         import_module("ops.receivers")
         import_module("ops.probes").register()
+        import_module("ops.safekeeping").register()
         import_module("ops.tiles").register()
         add_follower(Follower("list of backups", read_catalogue, order=10))
         # Told of once for each application, in their order; by then the permissions of all that

@@ -111,17 +111,15 @@ def at_address(host: str, port: int) -> Iterator[None]:
 def held_lock(number: int) -> Iterator[bool]:
     """Hold a lock of the database's for a block, if nobody has it; gives whether it is held.
 
-    It ends with its holder, so that whoever was killed blocks nobody.
+    It ends with its holder, so that whoever was killed blocks nobody. On a connection of its own:
+    that of the block may be led elsewhere meanwhile, and a lock ends with its connection.
     """
-    with connection.cursor() as cursor:
+    with (
+        Database.of_owner().connect(autocommit=True) as opened,
+        opened.cursor() as cursor,
+    ):
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [number])
-        is_held = bool(cursor.fetchone()[0])
-    try:
-        yield is_held
-    finally:
-        if is_held:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
+        yield bool(cursor.fetchone()[0])
 
 
 @contextmanager

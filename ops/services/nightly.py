@@ -12,14 +12,15 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from ops.catalogue import began_at, kept_names, manifest_of
-from ops.choices import BackupKind, RestoreKind
+from ops.choices import BackupKind, IncidentStatus, RestoreKind
 from ops.databases import held_lock
 from ops.errors import OpsError
-from ops.models import Restore
+from ops.models import Incident, Restore
 from ops.registry import log_of_changes
 from ops.services.backing_up import back_up, due_kind, give_up_old
 from ops.services.configuration import back_up_configuration
 from ops.services.drilling import drill, give_up_unfinished
+from ops.services.incidents import close_incident, open_incident
 from ops.services.log_shipping import back_up_base, give_up_segments, recovered_archive, ship
 from ops.services.rds import give_up_old_snapshots, kept_snapshots, take_snapshot
 from ops.services.restoring import kept_archive
@@ -107,8 +108,23 @@ def _try(what: str, act: Callable[[], str], done: list[str]) -> bool:
         words = str(error) if isinstance(error, OpsError) else type(error).__name__
         log.error("%s failed", what, extra={"why": words})
         done.append(f"{what} failed: {words}")
+        open_incident(component="backups", title=_title(what), words=words)
         return False
+    _end_incident(what)
     return True
+
+
+def _title(what: str) -> str:
+    return f"{what[0].upper()}{what[1:]} failed"
+
+
+def _end_incident(what: str) -> None:
+    """What went well ends the incident that told of its failure."""
+    there = Incident.objects.filter(
+        component="backups", title=_title(what), status=IncidentStatus.OPEN
+    )
+    for incident in there:
+        close_incident(incident, words="It went well again.", by=BY)
 
 
 def last_drill() -> Restore | None:
