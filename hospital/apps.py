@@ -11,6 +11,7 @@ class HospitalConfig(AppConfig):
     def ready(self) -> None:
         # Without this import `shared_task` would send to a nameless default application.
         from hospital import celery as _celery  # noqa: F401
+        from hospital import receivers as _receivers  # noqa: F401
 
         _keep_the_log()
 

@@ -10,6 +10,8 @@ from django.contrib.auth.models import User
 from alerts.models import AlertRule
 from hospital.localdb.places import Place
 from ingestion.models import Department
+from ops.roles import Role
+from ops.services.people import give_role, roles_of
 
 # Sign-in, and the invented person behind it.
 CAST = {
@@ -17,7 +19,12 @@ CAST = {
     "physician": ("Paul", "Okafor"),
     "lab": ("Lena", "Moreau"),
     "operator": ("Omar", "Haddad"),
+    "integration": ("Ines", "Ferrari"),
+    "security": ("Samir", "Novak"),
 }
+# The first of a place is a superuser, as the one is whom `createsuperuser` makes.
+SUPERUSER = "operator"
+ROLES = {"integration": Role.INTEGRATION, "security": Role.SECURITY_OFFICER}
 INTENSIVE_CARE = "Intensive Care"
 
 
@@ -40,7 +47,7 @@ def make_demo_rule() -> None:
 
 
 def _make(name: str, password: str) -> None:
-    runs_the_place = name == "operator"
+    runs_the_place = name == SUPERUSER
     first_name, last_name = CAST[name]
     user, is_new = User.objects.get_or_create(
         username=name,
@@ -54,3 +61,5 @@ def _make(name: str, password: str) -> None:
     if is_new or not user.check_password(password):
         user.set_password(password)
         user.save(update_fields=["password"])
+    if name in ROLES and not roles_of(user):
+        give_role(user, ROLES[name], by="the demo", why="The demo shows each role.")

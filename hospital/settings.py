@@ -7,7 +7,6 @@ files other than the demo's generated secret. A wrong value stops the start with
 import math
 import os
 import re
-import secrets
 import zoneinfo
 from datetime import date
 from pathlib import Path
@@ -16,6 +15,9 @@ import environ
 import pghistory
 from csp.constants import NONCE
 from django.core.exceptions import ImproperlyConfigured
+
+from hospital.database.passwords import Address, kept_in
+from hospital.signingkey import make_key, old_keys
 
 env = environ.Env()
 
@@ -85,6 +87,19 @@ def _require_bucket(part: str, source: str, bucket: str, prefix: str) -> None:
             f"HOSPITAL_BUCKETS holds {part!r}: a prefix has no empty folders and no hidden ones;"
             " what is hidden is left alone."
         )
+
+
+def _instance(text: str) -> str:
+    """Read the identifier of an instance of RDS, which RDS keeps in small letters.
+
+    Raises ImproperlyConfigured.
+    """
+    if text and not (len(text) <= 63 and re.fullmatch(r"[A-Za-z](-?[A-Za-z0-9])*", text)):
+        raise ImproperlyConfigured(
+            f"HOSPITAL_RDS_INSTANCE is {text!r}: set it to an identifier as RDS has it, at most 63"
+            " letters, digits and single hyphens; neither an ARN nor an address."
+        )
+    return text.lower()
 
 
 def _named(text: str, name: str) -> list[tuple[str, str]]:
@@ -164,7 +179,7 @@ def _secret_key() -> str:
         # Written aside and linked into place: two processes starting at once must agree on one key.
         fresh = kept.with_name(f"secret-key.{os.getpid()}")
         fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_urlsafe(50))
+        fresh.write_text(make_key())
         try:
             os.link(fresh, kept)
         except FileExistsError:
@@ -175,6 +190,11 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
+# Keys that sign no more and are still believed, so that a new one signs nobody out.
+SECRET_KEY_FALLBACKS = env.list("HOSPITAL_SECRET_KEY_FALLBACKS", default=[]) or (
+    old_keys(DATA_DIR) if IS_DEVELOPMENT and not env.str("HOSPITAL_SECRET_KEY", "") else []
+)
+KEEP_OLD_SIGNING_KEY_DAYS = _whole("HOSPITAL_KEEP_OLD_SIGNING_KEY_DAYS", 7)
 DEBUG = False
 ALLOWED_HOSTS = env.list("HOSPITAL_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("HOSPITAL_TRUSTED_ORIGINS", default=[])
@@ -214,6 +234,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "axes",
     "csp",
     "django_structlog",
@@ -238,6 +259,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "hospital.whence.Whence",
     "hospital.idle.IdleSignOut",
+    "hospital.secondfactor.SecondFactorFirst",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -273,15 +295,37 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         **env.db_url("DATABASE_URL", default="postgres://unset@127.0.0.1:1/unset"),
+        "ENGINE": "hospital.database.postgresql",
         "CONN_MAX_AGE": 300,
         "CONN_HEALTH_CHECKS": True,
         # A machine that does not answer at all must not hold up a page that tells so.
         "OPTIONS": {"options": "-c timezone=UTC", "connect_timeout": 5},
     }
 }
-DATABASE_OWNER = env.db_url(
-    "DATABASE_OWNER_URL", default=env.str("DATABASE_URL", "postgres://unset@127.0.0.1:1/unset")
+# Where the passwords of these roles are kept, if not in the addresses: a folder, or
+# `secretsmanager:` and a prefix. Looked up at each new connection, so that a rotated one is found.
+DATABASE_PASSWORDS = env.str("DATABASE_PASSWORDS", "")
+# As whom the application works, and as whom it migrates. The first is written down once more,
+# since a connection that becomes the owner's for a while does so in the dictionary above.
+DATABASE_APPLICATION = Address(
+    {name: DATABASES["default"][name] for name in ("USER", "PASSWORD")},
+    role="application",
+    kept=kept_in(DATABASE_PASSWORDS),
 )
+DATABASE_OWNER = Address(
+    env.db_url(
+        "DATABASE_OWNER_URL", default=env.str("DATABASE_URL", "postgres://unset@127.0.0.1:1/unset")
+    ),
+    role="owner",
+    kept=kept_in(DATABASE_PASSWORDS),
+)
+# What the role of those who read reports is called.
+DATABASE_REPORTS_ROLE = env.str("DATABASE_REPORTS_ROLE", "vigil_reports")
+# The same database as a superuser of the server: for `dbroles --apply` and `rotatepassword` alone.
+DATABASE_ADMIN_URL = env.str("DATABASE_ADMIN_URL", "")
+
+# The instance of RDS that DATABASE_URL leads to; region and credentials as boto3 reads them.
+RDS_INSTANCE = _instance(env.str("HOSPITAL_RDS_INSTANCE", ""))
 
 # Folder of another PostgreSQL's programs; without it those of the wheel, or of the path.
 PG_BIN_DIR = env.str("PG_BIN_DIR", "")
@@ -420,14 +464,32 @@ ACCOUNT_ADAPTER = "hospital.accounts.ClosedDoor"
 ACCOUNT_FORMS = {
     "login": "hospital.accounts.SignIn",
     "change_password": "hospital.accounts.ChangePassword",
+    "reauthenticate": "hospital.accounts.ConfirmPassword",
 }
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip"}
+# Passwords are counted by django-axes, for a name and an address; codes here, for a person.
+ACCOUNT_RATE_LIMITS = {"login_failed": "20/m/ip", "second_factor": "5/5m/key"}
 ACCOUNT_SESSION_REMEMBER = False
+
+# Whoever may open the admin needs a second factor; on the development stage if it is said.
+SECOND_FACTOR_REQUIRED = _switch("HOSPITAL_SECOND_FACTOR", default=not IS_DEVELOPMENT)
+MFA_ADAPTER = "hospital.factorsecrets.EncryptedSecrets"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "hospital.accounts.GiveCode",
+    "reauthenticate": "hospital.accounts.GiveCodeAgain",
+    "activate_totp": "hospital.accounts.ProveApp",
+}
+MFA_TOTP_ISSUER = "Vigil" if STAGE == "production" else f"Vigil {STAGE}"
+# A telephone's clock is seldom right to the half minute.
+MFA_TOTP_TOLERANCE = 1
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# Browsers take `localhost` for safe without TLS.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = IS_DEVELOPMENT
 
 AXES_FAILURE_LIMIT = _whole("HOSPITAL_SIGN_IN_FAILURES", 5)
 AXES_COOLOFF_TIME = _number("HOSPITAL_SIGN_IN_LOCK_HOURS", 0.25)

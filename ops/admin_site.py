@@ -45,8 +45,9 @@ class OperatorAdminSite(AdminSite):
     site_url = "/"
     # Ledgers are wide; the way back stands above each page.
     enable_nav_sidebar = False
-    # Pages that other packages bring along, for what is not used here: addresses for mail.
-    left_out = frozenset({"account"})
+    # Pages that other packages bring along, for what is not used here (addresses for mail), or
+    # would show secrets (second factors).
+    left_out = frozenset({"account", "mfa"})
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)

@@ -1,13 +1,15 @@
 """Ops, and the admin site that it gives to operators."""
 
 from importlib import import_module
+from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.contrib.admin import apps as admin_apps
+from django.db.models.signals import post_migrate
 
 
 class OpsConfig(AppConfig):
-    """Registers the application, what any place has to show of itself, and what listens."""
+    """Registers the application, what any place has to show of itself, what listens, and roles."""
 
     name = "ops"
     default = True
@@ -19,10 +21,20 @@ class OpsConfig(AppConfig):
 
         import_module("ops.receivers")
         import_module("ops.probes").register()
+        import_module("ops.safekeeping").register()
         import_module("ops.tiles").register()
         # Before all others: what they record must not take the keys of events that come back.
         add_follower(Follower("audit trail", follow_the_seals, order=0))
         add_follower(Follower("list of backups", read_catalogue, order=10))
+        # Told of once for each application, in their order; by then the permissions of all that
+        # roles speak of are there.
+        post_migrate.connect(_fill_roles, sender=apps.get_app_config("sessions"))
+
+
+def _fill_roles(**_: Any) -> None:
+    from ops.services.people import fill_roles
+
+    fill_roles()
 
 
 class OperatorAdminConfig(admin_apps.AdminConfig):

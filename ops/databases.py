@@ -112,6 +112,29 @@ def with_database(name: str) -> Iterator[None]:
 
 
 @contextmanager
+def at_address(host: str, port: int) -> Iterator[None]:
+    """Let Django's own connection lead to the database of its name on another server, as owner."""
+    owner = {part: settings.DATABASE_OWNER[part] for part in ("USER", "PASSWORD")}
+    with _connected_to({"HOST": host, "PORT": str(port), **owner}):
+        yield
+
+
+@contextmanager
+def held_lock(number: int) -> Iterator[bool]:
+    """Hold a lock of the database's for a block, if nobody has it; gives whether it is held.
+
+    It ends with its holder, so that whoever was killed blocks nobody. On a connection of its own:
+    that of the block may be led elsewhere meanwhile, and a lock ends with its connection.
+    """
+    with (
+        Database.of_owner().connect(autocommit=True) as opened,
+        opened.cursor() as cursor,
+    ):
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [number])
+        yield bool(cursor.fetchone()[0])
+
+
+@contextmanager
 def _connected_to(other: dict[str, Any]) -> Iterator[None]:
     own = connections["default"]
     before = own.settings_dict

@@ -57,6 +57,22 @@ class PlaceMuted(OpsError):
     """A restored place that must not act yet."""
 
 
+class CloudUnreachable(OpsError):
+    """AWS does not answer, or cannot just now; it may pass."""
+
+
+class CloudRefused(OpsError):
+    """AWS answered no. `code` is its own word for why."""
+
+    def __init__(self, words: str, code: str = "") -> None:
+        super().__init__(words)
+        self.code = code
+
+
+class InstanceUnknown(OpsError):
+    """RDS has no instance, or no snapshot, of this name."""
+
+
 class NothingToRecover(OpsError):
     """No base backup, or no archived log, leads to the moment that was asked for."""
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from django.conf import settings
 
@@ -134,14 +134,27 @@ def _program(name: str) -> list[str] | None:
 def _environment() -> dict[str, str]:
     """What a command sees. The owner of the database is not among it: a check changes nothing."""
     seen = {name: value for name, value in os.environ.items() if _SEEN.fullmatch(name)}
+    if "DATABASE_URL" in seen:
+        seen["DATABASE_URL"] = _with_password_of_now(seen["DATABASE_URL"])
     # Else what it printed would stand behind the error with which it ended.
     return {**seen, "PYTHONUNBUFFERED": "1"}
 
 
+def _with_password_of_now(address: str) -> str:
+    """The password may have been rotated since this process was told the address."""
+    parts = urlsplit(address)
+    user, _, host = parts.netloc.rpartition("@")
+    name = user.partition(":")[0]
+    if not host or not name:
+        return address
+    password = quote(str(settings.DATABASE_APPLICATION["PASSWORD"]), safe="")
+    return urlunsplit(parts._replace(netloc=f"{name}:{password}@{host}"))
+
+
 def _secrets() -> set[str]:
     found = {str(settings.SECRET_KEY)}
-    for place in (*settings.DATABASES.values(), settings.DATABASE_OWNER):
-        found.add(str(place.get("PASSWORD") or ""))
+    for place in (settings.DATABASE_APPLICATION, settings.DATABASE_OWNER):
+        found.add(str(place["PASSWORD"] or ""))
     for name, value in os.environ.items():
         if not SECRET_NAME.search(name):
             continue

@@ -9,6 +9,9 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from ops.roles import Role
+from ops.services.people import give_role
+
 PASSWORD = "correct horse battery staple"
 
 
@@ -40,6 +43,21 @@ def olga_operator() -> Person:
     return _person("operator", "Olga", "Operator", is_staff=True, is_superuser=True)
 
 
+def ines_integration() -> Person:
+    """An integration engineer: answers for every file and every row."""
+    return _with_role("integration", "Ines", "Integration", Role.INTEGRATION)
+
+
+def sam_security() -> Person:
+    """A security officer: reads who did and saw what, and acts on nothing."""
+    return _with_role("security", "Sam", "Security", Role.SECURITY_OFFICER)
+
+
+def omar_of_operations() -> Person:
+    """An operator by role, who is no superuser."""
+    return _with_role("operations", "Omar", "Operations", Role.OPERATOR)
+
+
 def sam_of_the_staff(*permissions: str) -> Person:
     """Somebody who may open the admin, and do there no more than what is named."""
     person = _person("staff", "Sam", "Staff", is_staff=True)
@@ -63,6 +81,13 @@ def _person(username: str, first: str, last: str, **rights: bool) -> Person:
     browser = Client()
     browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return Person(user, browser)
+
+
+def _with_role(username: str, first: str, last: str, role: Role) -> Person:
+    person = _person(username, first, last)
+    give_role(person.user, role, by="the tests", why="It is what this person is there for.")
+    person.user.refresh_from_db()
+    return person
 
 
 @functools.cache

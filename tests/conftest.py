@@ -58,3 +58,21 @@ def operator(db: None) -> Client:
 def stranger(db: None) -> Client:
     """A browser in which nobody is signed in."""
     return cast.a_stranger()
+
+
+@pytest.fixture
+def integration(db: None) -> Client:
+    """The browser of an integration engineer."""
+    return cast.ines_integration().browser
+
+
+@pytest.fixture
+def security(db: None) -> Client:
+    """The browser of a security officer."""
+    return cast.sam_security().browser
+
+
+@pytest.fixture
+def operations(db: None) -> Client:
+    """The browser of an operator by role, who is no superuser."""
+    return cast.omar_of_operations().browser

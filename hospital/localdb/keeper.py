@@ -22,6 +22,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
+from hospital.database.passwords import give_password
 from hospital.localdb.places import LocalServicesFailed, Place
 from hospital.localdb.postgres import Postgres, bin_dir
 from hospital.localdb.processes import run_as_server, server_user
@@ -60,8 +61,7 @@ class EmbeddedLog:
                         sql.SQL("GRANT EXECUTE ON FUNCTION pg_switch_wal() TO {}").format(role)
                     )
                 cursor.execute(sql.SQL("GRANT CONNECT ON DATABASE postgres TO {}").format(role))
-                password = self._place.password("keeper")
-                cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD %s").format(role), [password])
+                give_password(opened, ROLE, self._place.password("keeper"))
                 cursor.execute(
                     "SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s", [SLOT]
                 )

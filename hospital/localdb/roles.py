@@ -1,92 +1,106 @@
-"""The database's roles. The owner migrates; the application reads and writes rows and owns nothing,
-so that a hole in the web server cannot drop, truncate or alter a table, or remove a guard on it."""
+"""The roles of the embedded server. What they may do: hospital/database/rights.py."""
 
-from psycopg2 import sql
+import hashlib
+from collections.abc import Callable
 
+from psycopg2 import extensions
+
+from hospital.database import rights
+from hospital.database.granting import (
+    ask,
+    give_database_rights,
+    give_schema_rights,
+    give_table_rights,
+    roles_there,
+)
+from hospital.database.passwords import ROLES, Folder, give_password
+from hospital.database.rights import Names
 from hospital.localdb.postgres import Postgres
 
-DATABASE = "vigil"
-OWNER = "vigil_owner"
-APPLICATION = "vigil_app"
+NAMES = Names()
+DATABASE, OWNER, APPLICATION = NAMES.database, NAMES.owner, NAMES.application
 
-ROLES = (
-    "CREATE ROLE {owner} LOGIN CREATEDB",
-    "CREATE ROLE {application} LOGIN",
-    # Lets a test, connected as the owner, try what the application may do.
-    "GRANT {application} TO {owner} WITH INHERIT FALSE, SET TRUE",
-)
-
-# Given in template1 too: a test database is a copy of it and has the same rights.
-RIGHTS = (
-    "REVOKE ALL ON DATABASE {database} FROM PUBLIC",
-    "GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {application}, {owner}",
-    "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
-    "GRANT USAGE ON SCHEMA public TO {application}",
-    "GRANT USAGE, CREATE ON SCHEMA public TO {owner}",
-    *(
-        f"ALTER DEFAULT PRIVILEGES FOR ROLE {{owner}} GRANT {right} TO {{application}}"
-        for right in (
-            "SELECT, INSERT, UPDATE, DELETE ON TABLES",
-            "USAGE, SELECT ON SEQUENCES",
-            "EXECUTE ON FUNCTIONS",
-        )
-    ),
+# Here alone: the owner makes the tests' databases, and tries what the others may do.
+HERE = (
+    "ALTER ROLE {owner} CREATEDB",
+    "GRANT {application}, {reports} TO {owner} WITH INHERIT FALSE, SET TRUE",
 )
 
 
 def ensure_roles(server: Postgres) -> None:
-    """Make roles, database and rights. Finished work costs nothing, interrupted work is resumed."""
+    """Make roles, database and rights. Finished work costs nothing, interrupted work is resumed,
+    and a folder of before gets what has come since: the mark says which rights were given."""
     made = server.place.data_dir / "postgres" / "roles-made"
-    if made.exists():
+    if made.exists() and made.read_text() == _version():
         return
-    owner, application = server.place.password("owner"), server.place.password("application")
-    if not _exists(server, "SELECT 1 FROM pg_roles WHERE rolname = %s", APPLICATION):
-        _say(server, "postgres", *ROLES)
-    _set_password(server, OWNER, owner)
-    _set_password(server, APPLICATION, application)
-    _say(server, "template1", *RIGHTS, database="template1")
-    if not _exists(server, "SELECT 1 FROM pg_database WHERE datname = %s", DATABASE):
-        _say(server, "postgres", "CREATE DATABASE {database} OWNER {owner}")
-    _say(server, DATABASE, *RIGHTS)
-    made.touch()
+    _say(server, "postgres", _make_roles(server))
+    if not _has_database(server):
+        _make_database(server)
+    # A test database is a copy of template1 and has the same rights.
+    _say(server, "template1", lambda cursor: give_schema_rights(cursor, NAMES))
+    _say(server, DATABASE, _give_all)
+    made.write_text(_version())
 
 
-def _say(server: Postgres, where: str, *statements: str, database: str = DATABASE) -> None:
-    names = {
-        name: sql.Identifier(value)
-        for name, value in {
-            "owner": OWNER,
-            "application": APPLICATION,
-            "database": database,
-        }.items()
-    }
+def _version() -> str:
+    said = repr((rights.ROLES, rights.LIMITS, rights.SCHEMA, rights.DATABASE, HERE)) + repr(
+        (
+            rights.OTHER_DATABASES,
+            sorted((table, sorted(given)) for table, given in rights.LESS.items()),
+            rights.REPORTED_APPLICATIONS,
+            sorted(rights.REPORTED_TABLES),
+            rights.REPORTED_COLUMNS,
+        )
+    )
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _make_roles(server: Postgres) -> Callable[[extensions.cursor], None]:
+    kept = Folder(server.place.data_dir / "secrets")
+
+    def make(cursor: extensions.cursor) -> None:
+        there = roles_there(cursor)
+        for role in ROLES:
+            name = getattr(NAMES, role)
+            if name not in there:
+                cursor.execute(NAMES.into(rights.ROLES[role]))
+            # What a rotation left beside the old one may be the one that holds: it decides later.
+            if kept.pending(role) is None:
+                give_password(cursor.connection, name, server.place.password(role))
+        for statement in HERE:
+            cursor.execute(NAMES.into(statement))
+
+    return make
+
+
+def _give_all(cursor: extensions.cursor) -> None:
+    give_database_rights(cursor, NAMES)
+    give_schema_rights(cursor, NAMES)
+    give_table_rights(cursor, NAMES)
+
+
+def _has_database(server: Postgres) -> bool:
+    found = []
+    question = "SELECT FROM pg_database WHERE datname = %s"
+    _say(server, "postgres", lambda cursor: found.extend(ask(cursor, question, DATABASE)))
+    return bool(found)
+
+
+def _make_database(server: Postgres) -> None:
+    connection = server.connect("postgres")
+    try:
+        connection.autocommit = True  # CREATE DATABASE runs in no transaction
+        with connection.cursor() as cursor:
+            cursor.execute(NAMES.into("CREATE DATABASE {database} OWNER {owner}"))
+    finally:
+        connection.close()
+
+
+def _say(server: Postgres, where: str, what: Callable[[extensions.cursor], None]) -> None:
+    """All or nothing, in one transaction."""
     connection = server.connect(where)
     try:
-        # CREATE DATABASE runs in no transaction; everything else is all or nothing.
-        connection.autocommit = any(line.startswith("CREATE DATABASE") for line in statements)
-        with connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(sql.SQL(statement).format(**names))
-        connection.commit()
-    finally:
-        connection.close()
-
-
-def _set_password(server: Postgres, role: str, password: str) -> None:
-    connection = server.connect("postgres")
-    try:
         with connection, connection.cursor() as cursor:
-            statement = sql.SQL("ALTER ROLE {} PASSWORD %s").format(sql.Identifier(role))
-            cursor.execute(statement, [password])
-    finally:
-        connection.close()
-
-
-def _exists(server: Postgres, question: str, name: str) -> bool:
-    connection = server.connect("postgres")
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(question, [name])
-            return cursor.fetchone() is not None
+            what(cursor)
     finally:
         connection.close()

@@ -1,4 +1,4 @@
-"""Both services of a data folder, and the four addresses under which the application finds them."""
+"""Both services of a data folder, and the addresses under which the application finds them."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ class LocalServices:
     owner_url: str
     broker_url: str
     cache_url: str
+    passwords: str
 
     def environment(self) -> dict[str, str]:
         """The same as environment variables, by the names that the settings read."""
@@ -25,6 +26,7 @@ class LocalServices:
             "owner_url": "DATABASE_OWNER_URL",
             "broker_url": "CELERY_BROKER_URL",
             "cache_url": "CACHE_URL",
+            "passwords": "DATABASE_PASSWORDS",
         }
         return {names[key]: value for key, value in asdict(self).items()}
 
@@ -77,4 +79,5 @@ def _addresses(place: Place) -> LocalServices:
         owner_url=f"postgres://{OWNER}:{place.password('owner')}@{database}",
         broker_url=f"{broker}/0",
         cache_url=f"{broker}/1",
+        passwords=str(place.data_dir / "secrets"),
     )

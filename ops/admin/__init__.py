@@ -1,6 +1,17 @@
 """The operators' pages of this application; Django finds them here."""
 
-from ops.admin import audit, backups, checklists, deployments, incidents, reviews, sealing, state
+from ops.admin import (
+    audit,
+    backups,
+    checklists,
+    deployments,
+    incidents,
+    reviews,
+    sealing,
+    secrets,
+    state,
+    users,
+)
 
 __all__ = [
     "audit",
@@ -10,5 +21,7 @@ __all__ = [
     "incidents",
     "reviews",
     "sealing",
+    "secrets",
     "state",
+    "users",
 ]

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ops', '0005_deployments_and_checklists'),
+        ('ops', '0003_backups_and_restores'),
     ]
 
     operations = [

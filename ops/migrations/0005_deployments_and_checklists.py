@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ops', '0003_backups_and_restores'),
+        ('ops', '0004_incidents_and_samples'),
     ]
 
     operations = [

@@ -14,6 +14,7 @@ from ops.models.sealing import (
     AuditVerification,
     SealedEvent,
 )
+from ops.models.secrets import SecretVersion
 from ops.models.status import Incident, IncidentUpdate, LastRun, ProbeDay, ProbeSample
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "ProbeSample",
     "Restore",
     "SealedEvent",
+    "SecretVersion",
     "remembers",
 ]

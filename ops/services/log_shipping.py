@@ -19,6 +19,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Any
 
+from django.conf import settings
 from django.core.cache import cache
 from django.core.files.base import File
 from django.utils import timezone
@@ -96,6 +97,11 @@ def back_up_base(
 def own_log() -> Log:
     """Give the log that this place keeps. Raises NothingToRecover."""
     log = log_of_changes()
+    if log is None and settings.RDS_INSTANCE:
+        raise NothingToRecover(
+            f"RDS keeps the log of {settings.RDS_INSTANCE}: manage.py restore --at MOMENT --to"
+            " INSTANCE brings it back to a moment."
+        )
     if log is None:
         raise NothingToRecover(
             "The log of this database is kept by whoever runs it: bring it back to a moment with"

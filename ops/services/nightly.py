@@ -6,21 +6,23 @@ One failure does not stop the rest; each is an incident for operators.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.conf import settings
 
 from ops.catalogue import began_at, kept_names, manifest_of
-from ops.choices import BackupKind, RestoreKind
+from ops.choices import BackupKind, IncidentStatus, RestoreKind
+from ops.databases import held_lock
 from ops.errors import OpsError
-from ops.models import Restore
+from ops.models import Incident, Restore
 from ops.registry import log_of_changes
 from ops.services.backing_up import back_up, due_kind, give_up_old
 from ops.services.configuration import back_up_configuration
 from ops.services.drilling import drill, give_up_unfinished
+from ops.services.incidents import close_incident, open_incident
 from ops.services.log_shipping import back_up_base, give_up_segments, recovered_archive, ship
+from ops.services.rds import give_up_old_snapshots, kept_snapshots, take_snapshot
 from ops.services.restoring import kept_archive
 
 log = logging.getLogger(__name__)
@@ -28,12 +30,14 @@ log = logging.getLogger(__name__)
 BY = "vigil"
 _ONE_AT_A_TIME = 0x5649_4749_4C21
 _DAY = timedelta(days=1)
+# Nearly a day: the next night's must not be taken for made because this one's was late.
+_LIKE_YESTERDAY = timedelta(hours=20)
 
 
 def keep_up(*, now: datetime) -> list[str]:
     """Do what is due; returns what was done. Does nothing where another is at it."""
     done: list[str] = []
-    with _alone() as is_mine:
+    with held_lock(_ONE_AT_A_TIME) as is_mine:
         if is_mine:
             _try("base of the log", lambda: _base_if_due(now), done)
             _try("night", lambda: _night(now, done), done)
@@ -48,6 +52,8 @@ def _night(now: datetime, done: list[str]) -> str:
     kind = due_kind(now)
     if kind is None:
         return ""
+    if settings.RDS_INSTANCE:
+        _try("snapshot", lambda: _snapshot(now), done)
     _try("configuration", lambda: back_up_configuration(by=BY).name, done)
     if _try("backup", lambda: back_up(kind, by=BY).name, done):
         _try("retention", lambda: _give_up(now), done)
@@ -55,6 +61,15 @@ def _night(now: datetime, done: list[str]) -> str:
         if log_of_changes() is not None:
             _try("drill of the log", _drill_log, done)
     return ""
+
+
+def _snapshot(now: datetime) -> str:
+    """Take the day's; a dump that fails and is tried again must not make a snapshot each time."""
+    newest = next((one for one in kept_snapshots() if one.is_available), None)
+    if newest is not None and newest.at and newest.at > now - _LIKE_YESTERDAY:
+        return f"{newest.name} is there"
+    name = take_snapshot(by=BY).name
+    return f"{name}; {len(give_up_old_snapshots(now=now, by=BY))} snapshots given up"
 
 
 def _is_base_due(now: datetime) -> bool:
@@ -93,21 +108,23 @@ def _try(what: str, act: Callable[[], str], done: list[str]) -> bool:
         words = str(error) if isinstance(error, OpsError) else type(error).__name__
         log.error("%s failed", what, extra={"why": words})
         done.append(f"{what} failed: {words}")
+        open_incident(component="backups", title=_title(what), words=words)
         return False
+    _end_incident(what)
     return True
 
 
-@contextmanager
-def _alone() -> Iterator[bool]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_ONE_AT_A_TIME])
-        is_mine = cursor.fetchone()[0]
-    try:
-        yield is_mine
-    finally:
-        if is_mine:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_ONE_AT_A_TIME])
+def _title(what: str) -> str:
+    return f"{what[0].upper()}{what[1:]} failed"
+
+
+def _end_incident(what: str) -> None:
+    """What went well ends the incident that told of its failure."""
+    there = Incident.objects.filter(
+        component="backups", title=_title(what), status=IncidentStatus.OPEN
+    )
+    for incident in there:
+        close_incident(incident, words="It went well again.", by=BY)
 
 
 def last_drill() -> Restore | None:

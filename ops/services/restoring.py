@@ -108,7 +108,7 @@ def restore(
     restored.report["kept_aside"] = before
     restored.report["stands_as_of"] = stands_as_of(archive)
     with with_database(to):
-        _settle(restored, started_at=started_at, by=by, why=why, say=say)
+        settle(restored, started_at=started_at, by=by, why=why, say=say)
     return restored
 
 
@@ -133,8 +133,8 @@ def grown(archive: Archive, *, beside: str, say: Say) -> Iterator[Restored]:
             _pour(archive, server.named(name), say=say)
         with timed(restored, "verify"):
             _prove(archive.about, server.named(name), restored, say=say)
-        with timed(restored, "migrate"):
-            _migrate(name)
+        with timed(restored, "migrate"), with_database(name):
+            migrate()
         yield restored
 
 
@@ -248,10 +248,9 @@ def _prove(about: dict[str, Any], target: Database, restored: Restored, *, say: 
     restored.report["rows"] = sum(table["rows"] for table in found["tables"].values())
 
 
-def _migrate(name: str) -> None:
-    """Bring an older schema to what this version of Vigil needs."""
-    with with_database(name):
-        call_command("migrate", interactive=False, verbosity=0)
+def migrate() -> None:
+    """Bring an older schema, where the connection leads, to what this version of Vigil needs."""
+    call_command("migrate", interactive=False, verbosity=0)
 
 
 def _take_place(name: str, to: str, *, is_overwriting: bool, say: Say) -> str:
@@ -284,7 +283,7 @@ def start_muted(source: str, database: str, *, by: str, why: str) -> None:
         )  # fmt: skip
 
 
-def _settle(restored: Restored, *, started_at: Any, by: str, why: str, say: Say) -> None:
+def settle(restored: Restored, *, started_at: Any, by: str, why: str, say: Say) -> None:
     """In the restored database: catch up with what came later, and put that on record."""
     with timed(restored, "catch up"):
         restored.report["caught_up"], restored.report["not_caught_up"] = catch_up(say=say)

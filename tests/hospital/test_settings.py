@@ -8,6 +8,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from hospital.settings import _buckets as buckets_in
+from hospital.settings import _instance as instance_in
 from hospital.settings import _number as number
 from hospital.settings import _watched_certificates as watched_certificates
 from hospital.settings import _watched_days as watched_days
@@ -130,3 +131,27 @@ def test_a_day_that_is_none_stops_the_start(text: str) -> None:
 
 def test_the_days_by_which_keys_are_to_be_changed_are_read() -> None:
     assert watched_days("signing=2027-01-31") == [("signing", date(2027, 1, 31))]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("", ""), ("hospital-db", "hospital-db"), ("Hospital-DB2", "hospital-db2")],
+)
+def test_an_instance_of_rds_is_read_as_rds_keeps_its_name(text: str, expected: str) -> None:
+    assert instance_in(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "arn:aws:rds:eu-central-1:123456789012:db:hospital-db",
+        "hospital-db.abc.eu-central-1.rds.amazonaws.com",
+        "2-hospitals",
+        "hospital--db",
+        "hospital-",
+        "h" * 64,
+    ],
+)
+def test_what_no_instance_can_be_called_stops_the_start(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"HOSPITAL_RDS_INSTANCE is .* as RDS has it"):
+        instance_in(text)

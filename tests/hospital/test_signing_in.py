@@ -84,7 +84,17 @@ def test_the_demo_says_on_each_page_that_its_people_are_invented(
 
 
 @pytest.mark.parametrize(
-    "path", ["signup/", "password/reset/", "password/set/", "email/", "3rdparty/", "2fa/"]
+    "path",
+    [
+        "signup/",
+        "password/reset/",
+        "password/set/",
+        "email/",
+        "3rdparty/",
+        "2fa/trust/",
+        "2fa/recovery/download/",
+        "2fa/passkeys/login/",
+    ],
 )
 def test_pages_of_the_sign_in_package_that_nobody_needs_are_not_there(
     nurse: Client, path: str

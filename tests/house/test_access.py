@@ -37,6 +37,19 @@ ACCESS = {
     "accounts/login/": EVERYONE,
     "accounts/logout/": SIGNED_IN,
     "accounts/password/": SIGNED_IN,
+    "accounts/again/": SIGNED_IN,
+    # Only between the password and what it opens: strangers go back to the password.
+    "accounts/2fa/code/": SIGNED_IN,
+    "accounts/2fa/": SIGNED_IN,
+    "accounts/2fa/again/": SIGNED_IN,
+    "accounts/2fa/app/": SIGNED_IN,
+    "accounts/2fa/app/remove/": SIGNED_IN,
+    "accounts/2fa/recovery/": SIGNED_IN,
+    "accounts/2fa/recovery/new/": SIGNED_IN,
+    "accounts/2fa/passkeys/": SIGNED_IN,
+    "accounts/2fa/passkeys/add/": SIGNED_IN,
+    "accounts/2fa/passkeys/again/": SIGNED_IN,
+    "accounts/2fa/passkeys/<int:pk>/remove/": SIGNED_IN,
     "livez": EVERYONE,
     "readyz": EVERYONE,
     "status": EVERYONE,
@@ -66,7 +79,7 @@ def outside_the_admin() -> set[str]:
 
 def address(pattern: str) -> str:
     key = str(Patient.objects.get_or_create(patient_id="1", defaults=_ORIGIN)[0].pk)
-    return "/" + EXAMPLES.get(pattern, pattern).replace("<uuid:id>", key)
+    return "/" + EXAMPLES.get(pattern, pattern).replace("<uuid:id>", key).replace("<int:pk>", "1")
 
 
 _ORIGIN = {"said_in_id": 0, "said_line": 2, "created_in_id": 0, "created_line": 2}

@@ -21,7 +21,13 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent.parent
 _MANAGE = [sys.executable, str(PROJECT / "manage.py")]
 # The tests' own database must not be the hospital's.
-_OURS = ("DATABASE_URL", "DATABASE_OWNER_URL", "CELERY_BROKER_URL", "CACHE_URL")
+_OURS = (
+    "DATABASE_URL",
+    "DATABASE_OWNER_URL",
+    "DATABASE_PASSWORDS",
+    "CELERY_BROKER_URL",
+    "CACHE_URL",
+)
 
 
 @dataclass

@@ -19,6 +19,7 @@ from psycopg2 import errors
 
 from hospital import localdb
 from hospital.localdb.places import Place
+from hospital.localdb.postgres import Postgres
 
 
 @pytest.fixture(scope="module")
@@ -222,13 +223,83 @@ def test_a_database_that_the_owner_makes_grants_the_application_the_same(home: P
         say(copy, "SET ROLE vigil_app; TRUNCATE bed")
 
 
+# --- What reports may do ----------------------------------------------------------------
+
+
+def reports_url(folder: Path) -> str:
+    place = Place.at(folder)
+    return (
+        f"postgres://vigil_reports:{place.password('reports')}"
+        f"@127.0.0.1:{place.port('postgres')}/vigil"
+    )
+
+
+def test_reports_sign_in_read_only_and_not_for_ever(home: Path) -> None:
+    shown = say(
+        reports_url(home),
+        "SELECT current_setting('default_transaction_read_only'),"
+        " current_setting('statement_timeout')",
+    )
+
+    assert shown == [("on", "5min")]
+
+
+@pytest.mark.parametrize(
+    ("statement", "refusal"),
+    [
+        ("SELECT * FROM bed", errors.InsufficientPrivilege),
+        ("SET ROLE vigil_app", errors.InsufficientPrivilege),
+        ("SET ROLE vigil_owner", errors.InsufficientPrivilege),
+        ("INSERT INTO bed VALUES ('305A')", errors.ReadOnlySqlTransaction),
+        (
+            "SET default_transaction_read_only = off; COMMIT; CREATE TEMPORARY TABLE mine (a int)",
+            errors.InsufficientPrivilege,
+        ),
+    ],
+)
+def test_reports_are_refused(home: Path, statement: str, refusal: type[Exception]) -> None:
+    with pytest.raises(refusal):
+        say(reports_url(home), statement)
+
+
+@pytest.mark.parametrize("database", ["postgres", "template1"])
+def test_neither_application_nor_reports_enter_another_database(home: Path, database: str) -> None:
+    for url in (localdb.reserve(home).database_url, reports_url(home)):
+        with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):
+            psycopg2.connect(url.removesuffix("/vigil") + f"/{database}")
+
+
+def test_a_folder_of_before_gets_the_role_and_the_rights_that_have_come_since(fresh: Path) -> None:
+    services = localdb.ensure(fresh, durable=False)
+    say(services.owner_url, "CREATE TABLE alerts_alert AS SELECT '305A' AS bed")
+    say(services.owner_url, "CREATE TABLE django_session AS SELECT 'secret' AS key")
+    before = Place.at(fresh).password("application")
+    for database, statement in [
+        ("template1", "DROP OWNED BY vigil_reports"),
+        ("vigil", "DROP OWNED BY vigil_reports; DROP ROLE vigil_reports"),
+    ]:
+        with closing(Postgres(Place.at(fresh)).connect(database)) as admin, admin:
+            admin.cursor().execute(statement)
+    (fresh / "secrets" / "reports").unlink()
+    (fresh / "postgres" / "roles-made").write_text("")
+
+    after = localdb.ensure(fresh, durable=False)
+
+    assert after == services
+    assert say(reports_url(fresh), "SELECT bed FROM alerts_alert") == [("305A",)]
+    with pytest.raises(errors.InsufficientPrivilege):
+        say(reports_url(fresh), "SELECT key FROM django_session")
+    assert Place.at(fresh).password("application") == before
+
+
 # --- What stays private -----------------------------------------------------------------
 
 
 def test_passwords_are_readable_by_their_owner_alone(home: Path) -> None:
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (home / "secrets").iterdir()}
 
-    assert modes == {"admin": 0o600, "owner": 0o600, "application": 0o600, "broker": 0o600}
+    kept = ("admin", "owner", "application", "reports", "broker")
+    assert modes == dict.fromkeys(kept, 0o600)
 
 
 def test_no_password_is_shown_among_the_arguments_of_a_server(home: Path) -> None:

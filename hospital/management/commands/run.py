@@ -17,10 +17,12 @@ from django.contrib.auth.models import User
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from hospital import localdb
 from hospital.demo import make_demo_rule, make_demo_users
 from hospital.localdb.commandline import bring_tables
+from hospital.rotation import drop_old_signing_keys
 from hospital.stage import MANAGE, CannotRun, Stage
 from hospital.supervisor import Supervisor
 from ingestion.models import FeedFile
@@ -99,6 +101,7 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
         stage.require_own_kind(has_files=FeedFile.objects.exists())
         self._note_what_runs()
+        drop_old_signing_keys(stage.data_dir, now=timezone.now())
         self._heed(supervisor)
         self._collect_static()
         self._heed(supervisor)

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL, which finds the password that holds: see `hospital.database.passwords`."""
