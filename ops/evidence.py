@@ -148,7 +148,8 @@ def _with_password_of_now(address: str) -> str:
     if not host or not name:
         return address
     password = quote(str(settings.DATABASE_APPLICATION["PASSWORD"]), safe="")
-    return urlunsplit(parts._replace(netloc=f"{name}:{password}@{host}"))
+    netloc = f"{name}:{password}@{host}"
+    return urlunsplit((parts.scheme, netloc, parts.path, parts.query, parts.fragment))
 
 
 def _secrets() -> set[str]:

@@ -73,6 +73,8 @@ class KeptBucket(S3Storage):  # type: ignore[misc]  # django-storages has no typ
     """A bucket with versioning and Object Lock: nobody, not even its owner, removes what is kept
     before its time. The first part of a name says which kind an object is."""
 
+    location: str
+
     def get_default_settings(self) -> dict[str, Any]:
         """Take versions and locks for granted, and never an alternative name."""
         return {**super().get_default_settings(), "file_overwrite": False, "default_acl": None}
