@@ -256,7 +256,9 @@ def _running(place: Scratch, inbox: Path, *, still: float) -> Iterator[int]:
         "HOSPITAL_INBOX_STILL_SECONDS": str(still),
     }
     said: list[str] = []
-    supervisor = Supervisor(stage.children(), stage.data_dir, environment, said.append)
+    supervisor = Supervisor(
+        stage.children(has_local=True), stage.data_dir, environment, said.append
+    )
     try:
         supervisor.start()
         _wait_until_it_answers(stage.port)

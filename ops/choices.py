@@ -10,10 +10,10 @@ class BackupKind(models.TextChoices):
     WEEKLY = "weekly"
     MONTHLY = "monthly"
     # What was asked for by hand, or by a deployment: kept as long as a daily one.
-    POINT = "point", "by hand"
+    POINT = "point", "By hand"
     CONFIGURATION = "configuration"
     # The cluster as it lies on its disk, from which the log leads to any moment.
-    BASE = "base", "base of the log"
+    BASE = "base", "Base of the log"
 
 
 DUMPS = (BackupKind.DAILY, BackupKind.WEEKLY, BackupKind.MONTHLY, BackupKind.POINT)
@@ -25,7 +25,7 @@ class BackupStatus(models.TextChoices):
     RUNNING = "running"
     MADE = "made"
     FAILED = "failed"
-    GONE = "gone", "no longer kept"
+    GONE = "gone", "No longer kept"
 
 
 class RestoreKind(models.TextChoices):

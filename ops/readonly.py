@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.functional import cached_property
+from django.utils.text import capfirst
 
 from ops import audit
 
@@ -69,7 +70,9 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             request.session[self._search_key] = request.POST["searched"].strip()
             return redirect(request.get_full_path())
         searched = request.session.get(self._search_key, "")
-        answer = super().changelist_view(request, {"searched": searched, **(extra_context or {})})
+        title = capfirst(str(self.opts.verbose_name_plural))
+        more = {"searched": searched, "title": title, **(extra_context or {})}
+        answer = super().changelist_view(request, more)
         if (listed := _shown(answer, "cl")) is not None:
             self._note_list(request, searched, hits=listed.result_count)
         return answer

@@ -1,4 +1,4 @@
-"""What is kept against a loss, as the place tells of it: backups, their proof, the log, muting.
+"""What is kept against a loss, as the place tells of it: backups, their proof, the log, the trail.
 
 Asks the record alone, not the storage: it is asked each minute.
 """
@@ -11,11 +11,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from ops.choices import DUMPS, BackupStatus, Health, RestoreStatus
-from ops.models import Backup, Muting, Restore
+from ops.models import AuditVerification, Backup, Muting, Restore
 from ops.registry import Face, Finding, Probe, Tile, add_probe, add_tile, log_of_changes
 from ops.services.deployments import standing_deployment
 from ops.services.log_shipping import shipped_at
 from ops.services.nightly import last_drill
+from ops.services.sealing import unsealed_window
 
 # A night and some hours: then it was missed. Two nights: then nobody looks.
 _LATE, _TOO_LATE = timedelta(hours=27), timedelta(hours=51)
@@ -35,6 +36,8 @@ def backups() -> Finding:
     return Finding(ordered[0].health, " ".join(one.words for one in ordered), figures)
 
 
+# Sealed every 30 seconds.
+_SEAL_LATE, _SEAL_TOO_LATE = timedelta(seconds=75), timedelta(minutes=10)
 _SEVERITY = (Health.DOWN, Health.DEGRADED, Health.UNKNOWN, Health.WELL)
 
 
@@ -42,7 +45,7 @@ def _newest_dump(now: datetime) -> Finding:
     newest = Backup.objects.filter(kind__in=DUMPS, status=BackupStatus.MADE).first()
     failed = Backup.objects.filter(status=BackupStatus.FAILED).first()
     if newest is None:
-        words = "No dump was made yet: manage.py backup makes one."
+        words = "No dump was made yet. The keeper makes one within minutes of the first start."
         return Finding(Health.DEGRADED, words)
     age = now - newest.started_at
     words = f"The newest dump is {_age(age)} old ({newest.name})."
@@ -57,7 +60,7 @@ def _newest_proof(now: datetime) -> Finding:
     if newest is None or proven is None or proven.finished_at is None:
         if newest is not None and newest.status == RestoreStatus.FAILED:
             return Finding(Health.DOWN, "The last drill failed, and none was ever proven.")
-        return Finding(Health.DEGRADED, "No restore was proven yet: manage.py drill.")
+        return Finding(Health.DEGRADED, "No restore was proven yet.")
     age = now - proven.finished_at
     took = proven.seconds.get("in all", sum(proven.seconds.values()))
     words = f"Proven by a restore {_age(age)} ago, in {took:,.0f} s."
@@ -110,6 +113,40 @@ def muting() -> Finding:
     return Finding(Health.DOWN, words)
 
 
+def trail() -> Finding:
+    """Tell whether the audit trail is sealed in time, and what came of its last verification."""
+    now = timezone.now()
+    found = [_unsealed(now), _verified(now)]
+    ordered = sorted(found, key=lambda one: _SEVERITY.index(one.health))
+    figures = {name: value for one in found for name, value in one.figures.items()}
+    return Finding(ordered[0].health, " ".join(one.words for one in ordered), figures)
+
+
+def _unsealed(now: datetime) -> Finding:
+    window = unsealed_window()
+    age = now - window.oldest if window.oldest else timedelta()
+    figures = {"audit_unsealed_events": float(window.count)} | _seconds("audit_unsealed", age)
+    if not window.count:
+        return Finding(Health.WELL, "Every event is sealed.", figures)
+    health = _health(age, _SEAL_LATE, _SEAL_TOO_LATE)
+    words = f"{window.count} events are not sealed yet, the oldest for {_age(age)}."
+    if health != Health.WELL:
+        words = f"{words} Nothing outside the database proves them: see that the keeper runs."
+    return Finding(health, words, figures)
+
+
+def _verified(now: datetime) -> Finding:
+    newest = AuditVerification.objects.first()
+    if newest is None:
+        return Finding(Health.UNKNOWN, "It was never verified: manage.py auditverify.")
+    age = now - newest.at
+    if newest.findings:
+        words = f"Verified {_age(age)} ago with {newest.findings} FINDINGS: manage.py auditverify."
+        return Finding(Health.DOWN, words)
+    health = _health(age, _LATE, timedelta(days=8))
+    return Finding(health, f"Verified {_age(age)} ago, without a finding.")
+
+
 def deployment() -> Face:
     """Tell what runs here, and since when."""
     address = "admin:ops_deployment_changelist"
@@ -133,6 +170,18 @@ def register() -> None:
             figure_title="seconds since the newest dump",
             address="admin:ops_backup_changelist",
             permission="ops.view_backup",
+        )
+    )
+    add_probe(
+        Probe(
+            "trail",
+            "Audit trail",
+            trail,
+            order=65,
+            figure="audit_unsealed_events",
+            figure_title="events not sealed yet",
+            address="admin:ops_auditverification_changelist",
+            is_public=False,
         )
     )
     add_probe(

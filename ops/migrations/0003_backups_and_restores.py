@@ -15,8 +15,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(help_text='Its kind and when it began, in UTC.', max_length=64)),
-                ('kind', models.CharField(choices=[('daily', 'Daily'), ('weekly', 'Weekly'), ('monthly', 'Monthly'), ('point', 'by hand'), ('configuration', 'Configuration'), ('base', 'base of the log')], max_length=16)),
-                ('status', models.CharField(choices=[('running', 'Running'), ('made', 'Made'), ('failed', 'Failed'), ('gone', 'no longer kept')], max_length=16)),
+                ('kind', models.CharField(choices=[('daily', 'Daily'), ('weekly', 'Weekly'), ('monthly', 'Monthly'), ('point', 'By hand'), ('configuration', 'Configuration'), ('base', 'Base of the log')], max_length=16)),
+                ('status', models.CharField(choices=[('running', 'Running'), ('made', 'Made'), ('failed', 'Failed'), ('gone', 'No longer kept')], max_length=16)),
                 ('by', models.CharField(max_length=150)),
                 ('started_at', models.DateTimeField()),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
