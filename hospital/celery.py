@@ -26,6 +26,12 @@ app.conf.beat_schedule = {
         "schedule": 300.0,
         "options": {"expires": 290},
     },
+    # Asks what is due: once a day, after the night's backup.
+    "remove what is over": {
+        "task": "ops.tasks.remove_what_is_over",
+        "schedule": 600.0,
+        "options": {"expires": 590},
+    },
     # For what only the clock changes: hours go by, feeds fall silent.
     "evaluate every open admission": {
         "task": "alerts.tasks.sweep",

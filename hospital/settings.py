@@ -135,6 +135,24 @@ def _watched_days(text: str) -> list[tuple[str, date]]:
         ) from error
 
 
+def _periods(text: str) -> dict[str, int | None]:
+    """Read how long kinds of data are kept: `kind=days` or `kind=ever`, divided by commas.
+
+    Raises ImproperlyConfigured. Whether there is such a kind, and whether it may be kept for so
+    short a time, is held against the kinds when the applications start (ops/apps.py).
+    """
+    found: dict[str, int | None] = {}
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        kind, _, days = (each.strip() for each in part.partition("="))
+        if not kind or kind in found or not re.fullmatch(r"ever|[1-9]\d{0,5}", days, re.ASCII):
+            raise ImproperlyConfigured(
+                f"HOSPITAL_RETENTION_DAYS holds {part!r}: write kind=days or kind=ever, each kind"
+                " once."
+            )
+        found[kind] = None if days == "ever" else int(days)
+    return found
+
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- The stage and its folder ------------------------------------------------------------
@@ -428,6 +446,10 @@ KEPT_DAYS = {
     "wal": _whole("HOSPITAL_KEEP_LOG_DAYS", 8),
     "seals": _whole("HOSPITAL_KEEP_SEALS_DAYS", 2192),
 }
+# How long other kinds of data are kept, where that is not the default (docs/operating.md).
+RETENTION_DAYS = _periods(env.str("HOSPITAL_RETENTION_DAYS", ""))
+# From this hour of the hospital's clock on, what is over is removed.
+RETENTION_HOUR = _whole("HOSPITAL_RETENTION_HOUR", 4)
 # Their key: backups are made for public keys, and read with private ones, which never lie beside
 # them. On a development stage one is made at the first backup.
 BACKUP_RECIPIENTS = env.list("HOSPITAL_BACKUP_RECIPIENTS", default=[])

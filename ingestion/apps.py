@@ -13,9 +13,11 @@ class IngestionConfig(AppConfig):
     def ready(self) -> None:
         from ingestion.queries.feeds import feeds_as_data
         from ingestion.services.catching_up import take_in_again
+        from ingestion.services.keeping import add_kinds
         from ops.registry import Configuration, Follower, add_configuration, add_follower
 
         add_configuration(Configuration("feeds", feeds_as_data))
 
         add_follower(Follower("files received since", take_in_again, order=20))
         import_module("ingestion.probes").register()
+        add_kinds()

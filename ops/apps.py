@@ -29,6 +29,18 @@ class OpsConfig(AppConfig):
         # Told of once for each application, in their order; by then the permissions of all that
         # roles speak of are there.
         post_migrate.connect(_fill_roles, sender=apps.get_app_config("sessions"))
+        self._keep()
+
+    @staticmethod
+    def _keep() -> None:
+        """Say how long what is kept is kept. This application starts last of ours: by now all
+        kinds are there, and a period of what is none stops the start.
+        """
+        from ops.services.keeping import add_kinds
+        from ops.services.retention import refuse_wrong_periods
+
+        add_kinds()
+        refuse_wrong_periods()
 
 
 def _fill_roles(**_: Any) -> None:

@@ -108,3 +108,20 @@ class EventKind(models.TextChoices):
 
     ACT = "act", "act"
     LOOK = "look", "look"
+
+
+class HoldScope(models.TextChoices):
+    """What a legal hold keeps from being removed."""
+
+    PATIENT = "patient", "one patient"
+    KIND = "kind", "one kind of data"
+    EVERYTHING = "everything", "everything"
+
+
+class RetentionStatus(models.TextChoices):
+    """Running, then done; or something went wrong with a kind, or it was cut off half-way."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"

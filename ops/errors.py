@@ -125,3 +125,11 @@ class ChecklistClosed(NotDone):
 
 class NotPermitted(NotDone):
     """Whoever acts lacks the permission for it."""
+
+
+class RetentionRunning(OpsError):
+    """Another run of the retention is removing; there are never two at once."""
+
+
+class HoldRefused(OpsError):
+    """A legal hold that would hold nothing, or one that has ended already."""

@@ -6,12 +6,13 @@ They fill these lists when they start (`apps.py`); pages, probes and commands of
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import UUID
 
 from ops.choices import Health
 from ops.databases import Database
@@ -206,3 +207,84 @@ def set_log(log: Log) -> None:
 def log_of_changes() -> Log | None:
     """Give the log, or None where another keeps it (a managed database does)."""
     return _log[0] if _log else None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How much there is of a kind of data, and since when. `over`: whose time is over.
+
+    `is_about`: the count is the database's own estimate. `words` tell what figures cannot.
+    """
+
+    count: int | None = None
+    oldest: datetime | None = None
+    over: int = 0
+    is_about: bool = False
+    words: str = ""
+
+
+class Removal(Protocol):
+    """How what is over is removed: committed rows alone, and never what must stay.
+
+    What must stay whatever its age (who lies in a bed, work that is open) is not over. Patients are
+    those under a legal hold, by our own keys: theirs is held back, and so is what may be theirs.
+    """
+
+    def count_over(self, before: datetime) -> int:
+        """Count what is older than this and may be removed."""
+
+    def count_held(self, before: datetime, patients: Collection[UUID]) -> int:
+        """Count how much of that is held back for these patients."""
+
+    def remove_over(self, before: datetime, limit: int, patients: Collection[UUID]) -> int:
+        """Remove up to so many that are not held back, in the caller's transaction.
+
+        Waits for nobody: what somebody else has locked is left for later. Returns how many.
+        """
+
+
+@dataclass(frozen=True)
+class RetentionKind:
+    """One kind of data: what it holds, how long it is kept, and why.
+
+    `days` is the period where the hospital sets none; None: for ever. `least` is the shortest that
+    may be set. Without a `removal` nobody can set a period: it is kept for ever, or removed by what
+    `removed_by` names, and is listed here so that one report shows everything.
+    """
+
+    name: str
+    title: str
+    holds: str
+    why: str
+    tell: Callable[[], Kept]
+    days: int | None = None
+    least: int = 1
+    removal: Removal | None = None
+    removed_by: str = ""
+    order: int = 100
+
+
+_retention_kinds: dict[str, RetentionKind] = {}
+
+
+def add_retention_kind(kind: RetentionKind) -> None:
+    """Put a kind of data among those of the report."""
+    _retention_kinds[kind.name] = kind
+
+
+def retention_kinds() -> list[RetentionKind]:
+    """List the kinds of data, in the order of a page."""
+    return sorted(_retention_kinds.values(), key=lambda kind: (kind.order, kind.name))
+
+
+_patient_check: list[Callable[[UUID], bool]] = []
+
+
+def set_patient_check(is_known: Callable[[UUID], bool]) -> None:
+    """Say how to tell whether a key is a patient's: a hold on a misspelt one would hold nothing."""
+    _patient_check[:] = [is_known]
+
+
+def is_patient_known(key: UUID) -> bool:
+    """Tell whether a patient has this key."""
+    return any(is_known(key) for is_known in _patient_check)

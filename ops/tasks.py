@@ -24,6 +24,7 @@ from ops.services.log_shipping import back_up_base, ship
 from ops.services.muting import is_muted
 from ops.services.nightly import keep_up
 from ops.services.restoring import kept_archive
+from ops.services.retention import apply_nightly
 from ops.services.sampling import fold_days, sample
 from ops.services.sealing import SealsAhead, seal_trail
 from ops.services.verifying import verify_trail
@@ -109,3 +110,10 @@ def verify_last_week() -> int:
         )
         open_incident(component=_TRAIL, title="The trail is not as it was sealed", words=words)
     return len(report.findings)
+
+
+@shared_task
+def remove_what_is_over() -> int:
+    """Remove what the hospital keeps no longer, once a day. Returns how many rows went."""
+    run = apply_nightly(now=timezone.now())
+    return run.gone if run else 0

@@ -257,11 +257,15 @@ class RejectedRowAdmin(WorkedAdmin):
     @admin.display(description="raw text")
     def beginning(self, row: RejectedRow) -> str:
         """Show enough to know the line again."""
+        if row.raw_removed_at:
+            return _removed(row)
         return row.raw if len(row.raw) <= 80 else f"{row.raw[:80]}…"
 
     @admin.display(description="raw text")
     def as_it_came(self, row: RejectedRow) -> SafeString:
         """Show all of it, line breaks included."""
+        if row.raw_removed_at:
+            return format_html("{}", _removed(row))
         return format_html('<pre class="raw">{}</pre>', row.raw)
 
     @admin.display(description="settlement")
@@ -333,6 +337,10 @@ class DriftAdmin(ReadOnlyAdmin):
     list_filter = ("kind", "layout")
     list_select_related = ("first_seen_in",)
     ordering = ("-pk",)
+
+
+def _removed(row: RejectedRow) -> str:
+    return f"Removed {_when(row.raw_removed_at)}: its time was over (see Retention)."
 
 
 def _settlement(row: Any) -> str:

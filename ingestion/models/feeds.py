@@ -329,6 +329,11 @@ class RejectedRow(models.Model):
     reading = models.PositiveSmallIntegerField(default=1, db_default=1)
     line = models.PositiveIntegerField()
     raw = models.TextField()
+    raw_removed_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When its text was removed, because its time was over. The row stays.",
+    )
     reason = models.CharField(max_length=32, choices=RejectReason.choices)
     column = models.TextField(blank=True, default="")
     department = models.TextField(blank=True, default="", help_text="Where the row itself tells.")

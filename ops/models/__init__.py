@@ -5,6 +5,7 @@ from ops.models.backups import Backup, Muting, Restore
 from ops.models.checklists import ChecklistRun, ChecklistTick
 from ops.models.deployments import Deployment, DeploymentStep
 from ops.models.history import Before, remembers
+from ops.models.retention import LegalHold, RetentionRun
 from ops.models.sealing import (
     GUARDED,
     GUARDS,
@@ -34,10 +35,12 @@ __all__ = [
     "Incident",
     "IncidentUpdate",
     "LastRun",
+    "LegalHold",
     "Muting",
     "ProbeDay",
     "ProbeSample",
     "Restore",
+    "RetentionRun",
     "SealedEvent",
     "SecretVersion",
     "remembers",

@@ -239,6 +239,15 @@ def give_up_segments() -> int:
     return given_up
 
 
+def kept_segments() -> int:
+    """Count the segments that are kept, of every cluster whose log was ever shipped."""
+    try:
+        systems, _ = backup_storage().listdir("wal")
+    except FileNotFoundError:
+        return 0
+    return sum(len(_listed(f"wal/{system}")) for system in systems)
+
+
 def _listed(place: str) -> list[str]:
     try:
         return sorted(backup_storage().listdir(place)[1])

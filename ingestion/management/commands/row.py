@@ -82,6 +82,7 @@ def as_dict(found: Whereabouts, *, with_raw: bool) -> dict[str, Any]:
             "column": rejected.column or None,
             "settled_at": rejected.settled_at and rejected.settled_at.isoformat(),
             "settlement": rejected.settlement or None,
+            "raw_removed_at": rejected.raw_removed_at and rejected.raw_removed_at.isoformat(),
             **({"raw": rejected.raw} if with_raw else {}),
         },
         "flaws": [
@@ -133,7 +134,10 @@ def _sentences(answer: dict[str, Any]) -> list[str]:
         state = f"{how} at {rejected['settled_at']}" if rejected["settled_at"] else "not settled"
         where = f" in {rejected['column']}" if rejected["column"] else ""
         lines.append(f"  rejected: {rejected['reason']}{where}; {state}")
-        lines += [f"  {rejected['raw']}"] if "raw" in rejected else []
+        if rejected["raw_removed_at"]:
+            lines.append(f"  its text was removed at {rejected['raw_removed_at']}: see Retention")
+        elif "raw" in rejected:
+            lines.append(f"  {rejected['raw']}")
     for one in answer["flaws"]:
         value = f": {one['value']}" if "value" in one else ""
         lines.append(f"  flaw in {one['column']}: {one['reason']}{value}")
