@@ -224,7 +224,7 @@ class Kept:
 
 
 class Removal(Protocol):
-    """How what is over is removed: committed rows alone, and never what must stay.
+    """How what is over is counted and removed.
 
     What must stay whatever its age (who lies in a bed, work that is open) is not over. Patients are
     those under a legal hold, by our own keys: theirs is held back, and so is what may be theirs.

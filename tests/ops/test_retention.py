@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,7 +28,7 @@ from django.utils import timezone
 from ops.choices import HoldScope, RestoreKind, RestoreStatus
 from ops.errors import PlaceMuted, RetentionRunning
 from ops.models import AuditEvent, Muting, Restore, RetentionRun
-from ops.registry import RetentionKind, retention_kinds
+from ops.registry import Removal, RetentionKind, retention_kinds
 from ops.services.holding import place_hold
 from ops.services.muting import mute
 from ops.services.removing import counted
@@ -39,6 +42,7 @@ from ops.services.retention import (
 )
 from ops.tasks import remove_what_is_over
 from tests.deliveries import NOON
+from tests.ingestion.terminal import environment
 from tests.ops.places import kept_place
 
 WHY = "The yearly clean-up."
@@ -274,8 +278,10 @@ class Interfering:
         return gone
 
     @property
-    def _real(self) -> Any:
-        return kind("ops.sessions").removal
+    def _real(self) -> Removal:
+        removal = kind("ops.sessions").removal
+        assert removal is not None
+        return removal
 
 
 def interfered(act: Callable[[], None]) -> RetentionKind:
@@ -308,6 +314,53 @@ def test_a_run_that_is_killed_half_way_keeps_true_counts_and_the_next_one_ends_i
     assert remove("ops.sessions").gone == 3
     cut_off.refresh_from_db()
     assert (cut_off.status, cut_off.gone) == ("interrupted", 2 * BATCH)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_is_killed_between_two_batches_leaves_what_it_says_it_has_removed() -> None:
+    sessions(3 * BATCH)
+    order = ["retention", "--kind", "ops.sessions", "--apply", "--why", WHY]
+    _ask(f"SELECT pg_advisory_lock({_TURN})")
+    with subprocess.Popen([sys.executable, "manage.py", *order], env=environment()) as process:
+        _wait_for_so_many_waiting(1)
+        # Turns are given in the order of asking: the process has one batch, then it is ours again.
+        killing = threading.Thread(target=_kill_in_our_turn, args=[process])
+        killing.start()
+        _wait_for_so_many_waiting(2)
+        _ask(f"SELECT pg_advisory_unlock({_TURN})")
+        killing.join()
+
+    run = RetentionRun.objects.get()
+    assert (run.status, run.gone, Session.objects.count()) == ("running", BATCH, 2 * BATCH)
+    assert [rows for *_, rows in acts()] == [BATCH]
+
+    assert remove("ops.sessions").gone == 2 * BATCH
+    assert [one.status for one in RetentionRun.objects.order_by("pk")] == ["interrupted", "done"]
+
+
+_TURN = 0x5649_4749_4C30
+
+
+def _ask(question: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(question)
+        return cursor.fetchone()[0]
+
+
+def _kill_in_our_turn(process: subprocess.Popen[bytes]) -> None:
+    _ask(f"SELECT pg_advisory_lock({_TURN})")
+    process.kill()
+    process.wait(30)
+    connection.close()
+
+
+def _wait_for_so_many_waiting(count: int) -> None:
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    for _ in range(600):
+        if _ask(waiting) == count:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"there are not {count} who wait for their turn")
 
 
 def test_a_kind_that_fails_is_left_whole_and_does_not_stop_the_others() -> None:
