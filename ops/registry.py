@@ -211,14 +211,15 @@ def log_of_changes() -> Log | None:
 
 @dataclass(frozen=True)
 class Kept:
-    """How much there is of a kind of data, and since when. `over`: whose time is over.
+    """How much there is of a kind of data, and since when.
 
-    `is_about`: the count is the database's own estimate. `words` tell what figures cannot.
+    `is_about`: the count is the database's own estimate. `over`: how much of what is removed
+    elsewhere is due to go; None where nobody can tell. `words` tell what figures cannot.
     """
 
     count: int | None = None
     oldest: datetime | None = None
-    over: int = 0
+    over: int | None = None
     is_about: bool = False
     words: str = ""
 

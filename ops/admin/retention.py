@@ -12,6 +12,7 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -62,7 +63,9 @@ class HoldForm(WhyForm):
         super().__init__(*args, **options)
         choice = self.fields["kind"]
         assert isinstance(choice, forms.ChoiceField)
-        removable = [(one.name, one.title) for one in retention_kinds() if one.removal]
+        removable = [
+            (one.name, one.title) for one in retention_kinds() if one.removal or one.removed_by
+        ]
         choice.choices = [("", "–"), *removable]
 
     def clean(self) -> dict[str, Any]:
@@ -108,13 +111,30 @@ _END = _Act(
 )
 
 
+class InForce(admin.SimpleListFilter):
+    """Holds in force, and those that somebody has ended."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Name the two."""
+        return [("in-force", "in force"), ("ended", "ended")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Give those that were asked for."""
+        if self.value() is None:
+            return queryset
+        return queryset.filter(ended_at__isnull=self.value() == "in-force")
+
+
 @admin.register(LegalHold)
 class LegalHoldAdmin(ReadOnlyAdmin):
     """What must not be removed, by whose word, and until when."""
 
     list_display = ("number", "what", "why", "state", "placed_at", "placed_by", "ended_at")
     list_display_links = ("number", "what")
-    list_filter = ("scope", ("ended_at", admin.EmptyFieldListFilter))
+    list_filter = ("scope", InForce)
     ordering = ("-placed_at", "-pk")
     fields = (
         "what", "state", "why", "placed_at", "placed_by", "ended_at", "ended_by", "ended_why"
@@ -235,10 +255,11 @@ class RetentionRunAdmin(ReadOnlyAdmin):
 
 
 def _said(line: dict[str, Any]) -> str:
+    over = line["over"] or 0
     if line["removed_by"]:
-        said = f"{line['over']:,} over; removed by {line['removed_by']}"
+        said = f"{over:,} over; removed by {line['removed_by']}"
     else:
-        said = f"{line['over']:,} over, {line['held']:,} held, {line['gone']:,} removed"
+        said = f"{over:,} over, {line['held']:,} held, {line['gone']:,} removed"
     held = "".join(f"; hold {one['hold']} keeps {one['count']:,}" for one in line["holds"])
     return f"{said}{held}. {line['failure']}".rstrip()
 

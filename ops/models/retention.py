@@ -11,6 +11,7 @@ from typing import Any
 import pgtrigger
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from ops.choices import HoldScope, RetentionStatus
 
@@ -83,7 +84,7 @@ class RetentionRun(models.Model):
         ordering = ["-started_at", "-id"]
 
     def __str__(self) -> str:
-        return f"retention of {self.started_at:%Y-%m-%d %H:%M}"
+        return f"retention of {timezone.localtime(self.started_at):%Y-%m-%d %H:%M}"
 
     @property
     def gone(self) -> int:

@@ -36,6 +36,7 @@ from ops.encryption import recipients
 from ops.errors import BackupFailed, BackupRunning, OpsError
 from ops.models import Backup
 from ops.services.dumping import Written, dump
+from ops.services.holding import is_kind_held, wait_for_turn
 
 # The lock ends with its holder, so that a killed backup does not block the next.
 _LOCK = 0x5649_4749_4C20
@@ -260,7 +261,8 @@ def due_kind(now: datetime) -> BackupKind | None:
 def give_up_old(*, now: datetime, by: str, is_dry_run: bool = False) -> list[str]:
     """Stop keeping what is older than its kind is kept. Never the newest dump, however old it is.
 
-    Returns the names. Each is on the trail.
+    A legal hold on backups or on everything keeps them all. Returns the names; each is on the
+    trail.
     """
     dumps = kept_names(*DUMPS)
     over = [
@@ -270,6 +272,9 @@ def give_up_old(*, now: datetime, by: str, is_dry_run: bool = False) -> list[str
     ]
     for name in [] if is_dry_run else over:
         with transaction.atomic():
+            wait_for_turn()
+            if is_kind_held("ops.backups"):
+                return over[: over.index(name)]
             Backup.objects.filter(name=name).update(status=BackupStatus.GONE)
             audit.record("backup.given_up", by=by, kind="backup", key=name)
             remove(name)

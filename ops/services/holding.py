@@ -30,6 +30,16 @@ def holds_in_force() -> list[LegalHold]:
     return list(LegalHold.objects.filter(ended_at__isnull=True).order_by("pk"))
 
 
+def is_whole(hold: LegalHold, kind: str) -> bool:
+    """Tell whether a hold keeps all of a kind."""
+    return hold.scope == HoldScope.EVERYTHING or hold.kind == kind
+
+
+def is_kind_held(kind: str) -> bool:
+    """Tell whether nothing of a kind may go. What removes by itself waits for its turn first."""
+    return any(is_whole(hold, kind) for hold in holds_in_force())
+
+
 def place_hold(
     scope: HoldScope, *, by: str, why: str, patient: UUID | None = None, kind: str = ""
 ) -> LegalHold:

@@ -33,6 +33,7 @@ from ops.models import Backup
 from ops.registry import Log, log_of_changes
 from ops.services.backing_up import make
 from ops.services.dumping import HashedFile, Written, contents_of
+from ops.services.holding import is_kind_held
 from ops.services.restoring import Archive
 from ops.storage import AlreadyKept, backup_storage
 
@@ -223,7 +224,12 @@ def _pour(database: Database, target: IO[bytes]) -> None:
 
 
 def give_up_segments() -> int:
-    """Stop keeping segments from before the oldest base that is kept: they lead from nowhere."""
+    """Stop keeping segments from before the oldest base that is kept: they lead from nowhere.
+
+    A legal hold on them or on everything keeps them all.
+    """
+    if is_kind_held("ops.log_segments"):
+        return 0
     storage, given_up = backup_storage(), 0
     first: dict[str, str] = {}
     for name in kept_names(BackupKind.BASE):

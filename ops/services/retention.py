@@ -20,11 +20,11 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 
 from ops import audit
-from ops.choices import HoldScope, RetentionStatus
+from ops.choices import RetentionStatus
 from ops.errors import PlaceMuted, RetentionRunning
 from ops.models import LegalHold, RetentionRun
 from ops.registry import Kept, Removal, RetentionKind, retention_kinds
-from ops.services.holding import holds_in_force, wait_for_turn
+from ops.services.holding import holds_in_force, is_whole, wait_for_turn
 from ops.services.muting import is_muted
 
 log = logging.getLogger(__name__)
@@ -41,8 +41,9 @@ Say = Callable[[str], None]
 class Line:
     """What the report says of one kind.
 
-    `days` is its period, None for ever. `would_go` is what is over and not held; `holds` says how
-    much each hold keeps back, and may count a row twice. `gone` is what a run has removed.
+    `days` is its period, None for ever. `over` is None where nothing can be. `would_go` is what is
+    over and not held; `holds` says how much each hold keeps back, and may count a row twice. `gone`
+    is what a run has removed.
     """
 
     kind: str
@@ -52,7 +53,7 @@ class Line:
     count: int | None = None
     is_about: bool = False
     oldest: str | None = None
-    over: int = 0
+    over: int | None = None
     held: int = 0
     holds: list[dict[str, int]] = field(default_factory=list)
     would_go: int = 0
@@ -157,7 +158,9 @@ def _told(kind: RetentionKind, holds: list[LegalHold], now: datetime) -> Line:
     try:
         with transaction.atomic():
             _fill(line, kind.tell())
-            if kind.removal and days is not None:
+            if kind.removed_by:
+                _note_whole_holds(line, kind, holds)
+            elif kind.removal and days is not None:
                 _weigh(line, kind, kind.removal, holds, now - timedelta(days=days))
     except Exception as error:  # pylint: disable=broad-exception-caught
         line.failure = _failed(kind, error)
@@ -170,26 +173,28 @@ def _fill(line: Line, kept: Kept) -> None:
     line.over = kept.over
 
 
+def _note_whole_holds(line: Line, kind: RetentionKind, holds: list[LegalHold]) -> None:
+    """Whatever removes this kind asks `is_kind_held` first, and then removes nothing."""
+    over = line.over or 0
+    line.holds = [{"hold": one.pk, "count": over} for one in holds if is_whole(one, kind.name)]
+    line.held = over if line.holds else 0
+
+
 def _weigh(
     line: Line, kind: RetentionKind, removal: Removal, holds: list[LegalHold], before: datetime
 ) -> None:
-    line.over = removal.count_over(before)
+    over = line.over = removal.count_over(before)
     for hold in holds:
-        count = line.over if _holds_whole(hold, kind) else _count_held(removal, before, hold)
+        count = over if is_whole(hold, kind.name) else _count_held(removal, before, hold)
         if count:
             line.holds.append({"hold": hold.pk, "count": count})
-    is_whole = any(_holds_whole(hold, kind) for hold in holds)
-    patients = _patients(holds)
-    line.held = line.over if is_whole else removal.count_held(before, patients)
-    line.would_go = line.over - line.held
+    are_all_held = any(is_whole(hold, kind.name) for hold in holds)
+    line.held = over if are_all_held else removal.count_held(before, _patients(holds))
+    line.would_go = over - line.held
 
 
 def _count_held(removal: Removal, before: datetime, hold: LegalHold) -> int:
     return removal.count_held(before, [hold.patient]) if hold.patient else 0
-
-
-def _holds_whole(hold: LegalHold, kind: RetentionKind) -> bool:
-    return hold.scope == HoldScope.EVERYTHING or hold.kind == kind.name
 
 
 def _patients(holds: list[LegalHold]) -> Collection[UUID]:
@@ -215,7 +220,7 @@ def _remove_batch(kind: RetentionKind, line: Line, removing: _Removing) -> int:
         wait_for_turn()
         # Read anew for each batch: a hold that was placed meanwhile counts from now on.
         holds = holds_in_force()
-        if any(_holds_whole(hold, kind) for hold in holds):
+        if any(is_whole(hold, kind.name) for hold in holds):
             return 0
         gone = kind.removal.remove_over(before, BATCH, _patients(holds))
         if not gone:

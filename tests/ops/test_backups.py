@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from ops import encryption
 from ops.catalogue import kept_names, manifest_of
-from ops.choices import BackupKind, BackupStatus, RestoreStatus
+from ops.choices import BackupKind, BackupStatus, HoldScope, RestoreStatus
 from ops.databases import Database, program, with_database
 from ops.errors import (
     BackupAltered,
@@ -34,6 +34,7 @@ from ops.errors import (
 from ops.models import AuditEvent, Backup, Muting, Restore
 from ops.services.backing_up import back_up, due_kind, give_up_old, read_catalogue
 from ops.services.drilling import drill
+from ops.services.holding import end_hold, place_hold
 from ops.services.muting import is_muted, unmute
 from ops.services.restoring import Restored, kept_archive, restore
 from tests.deliveries import deliver, patient
@@ -527,3 +528,15 @@ def test_a_moment_needs_a_log_that_is_ours_to_keep(place: KeptPlace) -> None:
             "restore", "--at", f"{datetime(2025, 3, 20, tzinfo=UTC):%Y-%m-%dT%H:%M%z}",
             "--to", target(), "--why", "No.",
         )  # fmt: skip
+
+
+def test_a_legal_hold_keeps_backups_whose_time_is_over(place: KeptPlace) -> None:
+    name = a_backup().name
+    newer = a_backup().name
+    later = timezone.now() + timedelta(days=400)
+    hold = place_hold(HoldScope.EVERYTHING, by="sophie", why="A court asks.")
+
+    assert (give_up_old(now=later, by="vigil"), kept_names()) == ([], [newer, name])
+
+    end_hold(hold, by="sophie", why="The case is closed.")
+    assert (give_up_old(now=later, by="vigil"), kept_names()) == ([name], [newer])

@@ -105,7 +105,7 @@ def _cells(line: Line, *, is_done: bool) -> tuple[str, ...]:
         _period(line),
         f"{'about ' if line.is_about else ''}{line.count:,}" if line.count is not None else "?",
         f"{timezone.localtime(oldest):%Y-%m-%d}" if oldest else "–",
-        f"{line.over:,}",
+        "–" if line.over is None else f"{line.over:,}",
         f"{line.held:,}",
         f"{line.gone if is_done else line.would_go:,}",
         line.failure or _holds(line),
