@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ops', '0003_backups_and_restores'),
+        ('ops', '0006_versions_of_secrets'),
     ]
 
     operations = [

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from ops.catalogue import began_at, kept_names
 from ops.choices import RestoreKind, RestoreStatus
-from ops.models import AuditEvent, LegalHold, Muting, Restore, RetentionRun
+from ops.models import AuditEvent, Deployment, LegalHold, Muting, Restore, RetentionRun
 from ops.registry import Kept, RetentionKind, add_retention_kind
 from ops.services.backing_up import give_up_old
 from ops.services.log_shipping import kept_segments
@@ -193,6 +193,14 @@ _KEPT = (
         why="Few rows, and the only evidence of where this record comes from.",
         tell=lambda: counted(Restore.objects.filter(kind=RestoreKind.RESTORE), "started_at"),
         order=90,
+    ),
+    RetentionKind(
+        name="ops.deployments",
+        title="Deployments and checklists",
+        holds="What ran here and since when, and the evidence that it was checked. No patient.",
+        why="Few rows, and the answer to which version did something years ago.",
+        tell=lambda: counted(Deployment.objects.all(), "started_at"),
+        order=89,
     ),
     RetentionKind(
         name="ops.retention",

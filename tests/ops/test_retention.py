@@ -556,3 +556,22 @@ def test_a_run_is_shown_with_its_report_and_nobody_edits_it(
     assert "Ended sign-in sessions: 3 over, 0 held, 3 removed." in shown
     assert operator.post(address, {"why": "Another."}).status_code == 403
     assert nurse.get("/admin/ops/retention/", follow=True).status_code == 403
+
+
+# --- The paper ----------------------------------------------------------------------------
+
+
+def test_operators_read_of_every_kind_how_long_it_is_kept_and_no_other_kind_is_told_of() -> None:
+    paper = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
+    section = paper.split("\n## Retention\n")[1].split("\n## ")[0]
+    rows = [
+        line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")
+    ]
+    written = {cells[0].strip("`"): cells[2:4] if len(cells) == 5 else [] for cells in rows}
+
+    assert written == {
+        one.name: [f"{one.days} days" if one.days else "ever", str(one.least)]
+        if one.removal
+        else []
+        for one in retention_kinds()
+    }

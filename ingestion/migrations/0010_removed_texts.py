@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ingestion', '0008_found_by_a_restore'),
+        ('ingestion', '0009_which_test_is_the_last'),
     ]
 
     operations = [
