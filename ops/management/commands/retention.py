@@ -18,7 +18,7 @@ from ops.management.progress import Progress
 from ops.registry import RetentionKind, retention_kinds
 from ops.services.retention import Line, apply, report
 
-_HEAD = ("kind", "kept for", "on record", "oldest", "over", "held", "goes", "")
+_HEAD = ("kind", "kept for", "on record", "oldest", "over", "held")
 
 
 class Command(MannerlyCommand):
@@ -70,8 +70,9 @@ class Command(MannerlyCommand):
         if options["json"]:
             self.stdout.write(json.dumps([asdict(line) for line in lines], indent=1))
             return
-        rows = [_HEAD, *(_cells(line, is_done=is_done) for line in lines)]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+        head = (*_HEAD, "removed" if is_done else "would go", "")
+        rows = [head, *(_cells(line, is_done=is_done) for line in lines)]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
         for row in rows:
             cells = [
                 cell.ljust(width) if column in (0, 1, 3, 7) else cell.rjust(width)
