@@ -18,7 +18,16 @@ from django.utils import timezone
 
 from ops.catalogue import began_at, kept_names
 from ops.choices import RestoreKind, RestoreStatus
-from ops.models import AuditEvent, Deployment, LegalHold, Muting, Restore, RetentionRun
+from ops.models import (
+    AuditEvent,
+    Deployment,
+    Incident,
+    LegalHold,
+    Muting,
+    ProbeSample,
+    Restore,
+    RetentionRun,
+)
 from ops.registry import Kept, RetentionKind, add_retention_kind
 from ops.services.backing_up import give_up_old
 from ops.services.log_shipping import kept_segments
@@ -176,13 +185,22 @@ _REMOVED_ELSEWHERE = (
         order=71,
     ),
     RetentionKind(
+        name="ops.samples",
+        title="Samples of how the place stands",
+        holds="How each component stood, minute by minute; then counted day by day. No patient.",
+        why="Uptime is told from the counts of days; single minutes are for looking into a fault.",
+        tell=lambda: counted(ProbeSample.objects.all(), "at"),
+        removed_by="the daily count of samples (HOSPITAL_KEEP_SAMPLES_DAYS)",
+        order=72,
+    ),
+    RetentionKind(
         name="ops.audit",
         title="Audit trail",
         holds="Who did what, and who looked at whom. Names of users, keys of patients.",
         why="Six years at least, sealed; the database refuses to remove any of it from outside.",
         tell=_tell_trail,
         removed_by="its own command alone, after it was archived with its proof",
-        order=72,
+        order=73,
     ),
 )
 _KEPT = (
@@ -201,6 +219,14 @@ _KEPT = (
         why="Few rows, and the answer to which version did something years ago.",
         tell=lambda: counted(Deployment.objects.all(), "started_at"),
         order=89,
+    ),
+    RetentionKind(
+        name="ops.incidents",
+        title="Incidents",
+        holds="What had to be looked after, and what was said of it. No patient.",
+        why="Few rows, and the history that the next incident is read against.",
+        tell=lambda: counted(Incident.objects.all(), "opened_at"),
+        order=90,
     ),
     RetentionKind(
         name="ops.retention",

@@ -25,12 +25,14 @@ from ops.errors import PlaceMuted, RetentionRunning
 from ops.models import LegalHold, RetentionRun
 from ops.registry import Kept, Removal, RetentionKind, retention_kinds
 from ops.services.holding import holds_in_force, is_whole, wait_for_turn
+from ops.services.incidents import open_incident
 from ops.services.muting import is_muted
 
 log = logging.getLogger(__name__)
 
 BY = "vigil"
 BATCH = 1_000
+LEFT_UNDONE = "The retention left something undone"
 _ONE_AT_A_TIME = 0x5649_4749_4C31
 # A batch that cannot get on gives way: what it would have removed is still over the next night.
 _GIVE_WAY = "SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '60s'"
@@ -138,6 +140,10 @@ def apply(
         run.finished_at = timezone.now()
         run.report = [asdict(line) for line in lines]
         run.save()
+        if run.status == RetentionStatus.FAILED:
+            failed = ", ".join(line.title for line in lines if line.failure)
+            words = f"Run {run.pk} could not remove or tell: {failed}. See its report."
+            open_incident(component="retention", title=LEFT_UNDONE, words=words)
     return run
 
 

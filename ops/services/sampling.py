@@ -20,6 +20,7 @@ from ops.choices import Health, IncidentStatus
 from ops.models import Incident, LastRun, ProbeDay, ProbeSample
 from ops.queries.status import counted_minutes, newest_sample_at
 from ops.registry import Finding, Probe, probes
+from ops.services.holding import is_kind_held, wait_for_turn
 from ops.services.incidents import BY_ITSELF, close_incident, open_incident
 from ops.standing import CLOCK
 
@@ -179,9 +180,11 @@ def fold_days(at: datetime) -> int:
             ],
             ignore_conflicts=True,
         )
-        # Only what has been counted goes.
-        ProbeSample.objects.filter(at__lt=at - keep - timedelta(days=1)).delete()
-        ProbeDay.objects.filter(day__lt=today - _DAYS_KEPT).delete()
+        wait_for_turn()
+        if not is_kind_held("ops.samples"):
+            # Only what has been counted goes.
+            ProbeSample.objects.filter(at__lt=at - keep - timedelta(days=1)).delete()
+            ProbeDay.objects.filter(day__lt=today - _DAYS_KEPT).delete()
     return len(counted)
 
 

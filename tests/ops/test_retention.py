@@ -28,7 +28,7 @@ from django.utils import timezone
 
 from ops.choices import HoldScope, RestoreKind, RestoreStatus
 from ops.errors import PlaceMuted, RetentionRunning
-from ops.models import AuditEvent, Muting, Restore, RetentionRun
+from ops.models import AuditEvent, Incident, Muting, Restore, RetentionRun
 from ops.registry import Removal, RetentionKind, retention_kinds
 from ops.services.holding import place_hold
 from ops.services.muting import mute
@@ -377,6 +377,11 @@ def test_a_kind_that_fails_is_left_whole_and_does_not_stop_the_others() -> None:
 
     assert (run.status, [line["gone"] for line in run.report]) == ("failed", [0, 1])
     assert "It met ValueError" in run.report[0]["failure"]
+    incident = Incident.objects.get()
+    assert incident.title == "The retention left something undone"
+    assert incident.updates.get().words == (
+        f"Run {run.pk} could not remove or tell: Ended sign-in sessions. See its report."
+    )
     assert "Emma" not in json.dumps(run.report)
     assert (Session.objects.count(), Muting.objects.count()) == (1, 0)
 
