@@ -85,6 +85,7 @@ ROWS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE"})
 # What the application may do to a table, where that is less than to read and write its rows. The
 # trail's triggers can be told to look away by whoever may set a variable; a right cannot.
 APPENDED = frozenset({"SELECT", "INSERT"})
+NEVER_DELETED = frozenset({"SELECT", "INSERT", "UPDATE"})
 LESS = {
     "ops_auditevent": APPENDED,
     "ops_auditseal": APPENDED,
@@ -92,6 +93,8 @@ LESS = {
     "ops_auditverification": APPENDED,
     "ops_auditreview": APPENDED,
     "ops_auditarchive": APPENDED,
+    "ops_legalhold": NEVER_DELETED,
+    "ops_retentionrun": NEVER_DELETED,
     "django_migrations": frozenset({"SELECT"}),
 }
 
@@ -109,8 +112,10 @@ REPORTED_TABLES = frozenset(
         "ops_probesample",
         "ops_probeday",
         "ops_lastrun",
+        "ops_legalhold",
         "ops_muting",
         "ops_restore",
+        "ops_retentionrun",
         "ops_secretversion",
         "django_migrations",
     }

@@ -12,6 +12,7 @@ from typing import Any
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -227,6 +228,14 @@ _KEPT = (
         why="Few rows, and the history that the next incident is read against.",
         tell=lambda: counted(Incident.objects.all(), "opened_at"),
         order=90,
+    ),
+    RetentionKind(
+        name="ops.accounts",
+        title="Accounts, their roles and second factors",
+        holds="Who may sign in and what for; when passwords and keys were last changed.",
+        why="Whoever stands on the trail must stay known: an account is switched off, not removed.",
+        tell=lambda: counted(User.objects.all(), "date_joined"),
+        order=91,
     ),
     RetentionKind(
         name="ops.retention",
