@@ -17,6 +17,7 @@ from ops import audit
 from ops.databases import as_owner
 from ops.errors import OpsError
 from ops.models import AuditArchive, AuditSeal, SealedEvent
+from ops.services.holding import is_kind_held, wait_for_turn
 from ops.services.sealing import take_turn
 from ops.services.unguarded import unguarded
 from ops.services.verifying import verify_seals
@@ -61,6 +62,11 @@ def archive_trail(*, older_than_days: int, by: str, why: str) -> AuditArchive | 
     if not by.strip() or not why.strip():
         raise NotArchived("Say who archives and why. Nothing was archived.")
     with as_owner(), transaction.atomic():
+        wait_for_turn()
+        if is_kind_held("ops.audit"):
+            raise NotArchived(
+                "A legal hold keeps the trail whole: see Legal holds. Nothing was archived."
+            )
         take_turn()
         found = archivable(older_than_days=older_than_days)
         if found.findings:

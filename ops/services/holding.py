@@ -61,8 +61,15 @@ def place_hold(
             placed_at=timezone.now(),
             placed_by=by,
         )
-        details = {"scope": str(scope), "patient": _text(hold.patient), "on": hold.kind}
-        audit.record("hold.placed", by=by, kind="legal hold", key=hold.pk, why=why, details=details)
+        audit.record(
+            "hold.placed",
+            by=by,
+            kind="legal hold",
+            key=hold.pk,
+            why=why,
+            details={"scope": str(scope), "on": hold.kind},
+            patient=hold.patient,
+        )
     return hold
 
 
@@ -75,13 +82,11 @@ def end_hold(hold: LegalHold, *, by: str, why: str) -> None:
         )
         if not ended:
             raise HoldRefused(f"Hold {hold.pk} has ended already. Nothing was changed.")
-        audit.record("hold.ended", by=by, kind="legal hold", key=hold.pk, why=why)
+        audit.record(
+            "hold.ended", by=by, kind="legal hold", key=hold.pk, why=why, patient=hold.patient
+        )
 
 
 def _require(by: str, why: str) -> None:
     if not by.strip() or not why.strip():
         raise HoldRefused("A hold needs who and why. Nothing was changed.")
-
-
-def _text(patient: UUID | None) -> str:
-    return str(patient) if patient else ""

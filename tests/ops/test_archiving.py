@@ -11,8 +11,10 @@ import time_machine
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
+from ops.choices import HoldScope
 from ops.models import AuditArchive, AuditEvent, AuditSeal, SealedEvent
 from ops.services.archiving import NotArchived, archivable, archive_trail
+from ops.services.holding import end_hold, place_hold
 from ops.services.verifying import verify_storage
 from tests.deliveries import NOON
 from tests.ops.seals import a_seal, findings, objects, tamper, the_next_seal, words
@@ -120,3 +122,16 @@ def test_the_command_refuses_in_words(six_years_later: list[int]) -> None:
 @override_settings(AUDIT_KEEP_DAYS=30)
 def test_a_shorter_retention_is_a_setting(six_years_later: list[int]) -> None:
     assert archivable(older_than_days=30).events == 3
+
+
+def test_a_legal_hold_keeps_the_trail_whole_until_it_ends(six_years_later: list[int]) -> None:
+    hold = place_hold(HoldScope.KIND, by="sophie", why="A court asks.", kind="ops.audit")
+
+    with pytest.raises(NotArchived, match="A legal hold keeps the trail whole"):
+        archive()
+    assert set(six_years_later) <= set(AuditEvent.objects.values_list("pk", flat=True))
+
+    end_hold(hold, by="sophie", why="The case is closed.")
+    made = archive()
+    assert made is not None
+    assert made.events == 3

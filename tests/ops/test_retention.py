@@ -19,6 +19,7 @@ from uuid import UUID
 import pytest
 import time_machine
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
@@ -44,7 +45,7 @@ from ops.services.retention import (
 from ops.tasks import remove_what_is_over
 from tests.deliveries import NOON
 from tests.ingestion.terminal import environment
-from tests.ops.places import kept_place
+from tests.ops.places import empty_the_trail
 
 WHY = "The yearly clean-up."
 SECOND = timedelta(seconds=1)
@@ -53,7 +54,8 @@ SECOND = timedelta(seconds=1)
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, at_noon: time_machine.Traveller) -> Iterator[None]:
     """A place at noon, whose backups go into a folder of the test."""
-    with kept_place(tmp_path):
+    kept = {"BACKEND": "ops.storage.KeptFolder", "OPTIONS": {"location": str(tmp_path)}}
+    with override_settings(STORAGES={**settings.STORAGES, "backups": kept}):
         yield
 
 
@@ -337,6 +339,7 @@ def test_a_process_that_is_killed_between_two_batches_leaves_what_it_says_it_has
 
     assert remove("ops.sessions").gone == 2 * BATCH
     assert [one.status for one in RetentionRun.objects.order_by("pk")] == ["interrupted", "done"]
+    empty_the_trail()
 
 
 _TURN = 0x5649_4749_4C30
