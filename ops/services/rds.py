@@ -49,6 +49,7 @@ from ops.instances import (
     wait_until_available,
 )
 from ops.services.dumping import contents_of
+from ops.services.holding import is_kind_held, wait_for_turn
 from ops.services.restoring import Restored, migrate, require_fit, settle, start_muted, timed
 
 log = logging.getLogger(__name__)
@@ -201,7 +202,8 @@ def _snapshot(described: Described) -> Snapshot:
 def give_up_old_snapshots(*, now: datetime, by: str) -> list[str]:
     """Delete the snapshots that we made and that are older than a daily backup is kept.
 
-    Never the newest that can be used, however old. Returns the names; each is on the trail.
+    Never the newest that can be used, however old, and none under a legal hold on backups or on
+    everything. Returns the names; each is on the trail.
     """
     kept = kept_snapshots()
     newest = next((one.name for one in kept if one.is_available), "")
@@ -209,6 +211,9 @@ def give_up_old_snapshots(*, now: datetime, by: str) -> list[str]:
     over = [one.name for one in kept if one.name != newest and one.at and one.at < oldest]
     for name in over:
         with transaction.atomic():
+            wait_for_turn()
+            if is_kind_held("ops.backups"):
+                return over[: over.index(name)]
             _record("snapshot.given_up", key=name, by=by)
             # Somebody else may have deleted it since it was listed.
             with suppress(InstanceUnknown), asked_of_rds() as rds:
