@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -42,9 +44,16 @@ def drill(archive: Archive, *, by: str, say: Callable[[str], None] = lambda _: N
         _end(attempt, RestoreStatus.FAILED, _reason(error))
         raise
     attempt.seconds = restored.seconds | {"in all": round(time.monotonic() - began, 2)}
-    attempt.report = restored.report | {"reaches": stands_as_of(archive)}
+    attempt.report = restored.report | _reach(archive, attempt)
     _end(attempt, RestoreStatus.PROVEN, "")
     return attempt
+
+
+def _reach(archive: Archive, attempt: Restore) -> dict[str, Any]:
+    """Say as of when the record would stand, and how much that is behind this moment."""
+    reaches = stands_as_of(archive)
+    behind = attempt.started_at - datetime.fromisoformat(reaches)
+    return {"reaches": reaches, "lost_seconds": round(max(0.0, behind.total_seconds()), 1)}
 
 
 def _end(attempt: Restore, status: RestoreStatus, failure: str) -> None:

@@ -38,6 +38,7 @@ from ops.services.restoring import Archive
 from ops.storage import AlreadyKept, backup_storage
 
 _START = re.compile(r"log start point: ([0-9A-F]+)/([0-9A-F]+) on timeline (\d+)")
+OF_THE_LOG = "the log"
 _SEGMENT_BYTES = 16 << 20
 _SHIPPED = "log-shipped-at"
 
@@ -172,7 +173,7 @@ def recovered_archive(until: datetime | None, *, say: Say) -> Iterator[Archive]:
                 about = contents_of(opened, say=say)
             reached = recovered.until or datetime.fromisoformat(manifest["copied_at"])
             yield Archive(
-                f"the log until {reached:%Y-%m-%d %H:%M:%S} UTC",
+                f"{OF_THE_LOG} until {reached:%Y-%m-%d %H:%M:%S} UTC",
                 about | {"version": manifest["version"], "reaches": reached.isoformat()},
                 lambda target: _pour(recovered.database, target),
             )

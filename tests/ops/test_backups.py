@@ -15,6 +15,7 @@ from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
 
+from ingestion.models import Patient
 from ops import encryption
 from ops.catalogue import kept_names, manifest_of
 from ops.choices import BackupKind, BackupStatus, HoldScope, RestoreStatus
@@ -31,7 +32,8 @@ from ops.errors import (
     TargetInUse,
     WrongKey,
 )
-from ops.models import AuditEvent, Backup, Muting, Restore
+from ops.models import AuditEvent, Backup, Muting, Restore, SecretVersion
+from ops.server import alone_with, create
 from ops.services.backing_up import back_up, due_kind, give_up_old, read_catalogue
 from ops.services.drilling import drill
 from ops.services.holding import end_hold, place_hold
@@ -290,6 +292,40 @@ def test_what_is_overwritten_is_kept_aside_also_from_under_somebody_who_is_conne
     before = restored.report["kept_aside"]
     assert before.startswith(f"{target()}_before_")
     assert databases() == {target(), before}
+
+
+def test_a_backup_of_an_older_schema_is_brought_to_this_one(place: KeptPlace) -> None:
+    call_command("migrate", "ops", "0005_deployments_and_checklists", verbosity=0)
+    try:
+        deliver(patient("1001"))
+        name = a_backup().name
+    finally:
+        call_command("migrate", verbosity=0)
+
+    bring_back(name)
+
+    with with_database(target()):
+        assert SecretVersion.objects.count() == 0
+        assert Patient.objects.get().patient_id == "1001"
+
+
+def test_what_a_killed_restore_left_behind_is_cleared_away_by_the_next(place: KeptPlace) -> None:
+    name = a_backup().name
+    create(Database.of_owner(), f"{target()}_restoring")
+
+    bring_back(name)
+
+    assert databases() == {target()}
+
+
+def test_two_restores_into_one_database_do_not_meet(place: KeptPlace) -> None:
+    name = a_backup().name
+
+    met = pytest.raises(TargetInUse, match="Another restore makes")
+    with alone_with(Database.of_owner(), f"{target()}_restoring"), met:
+        bring_back(name)
+
+    assert databases() == set()
 
 
 def test_nobody_restores_over_the_servers_own_databases(place: KeptPlace) -> None:
