@@ -34,6 +34,7 @@ from ops.evidence import masked
 from ops.models import Deployment, DeploymentStep
 from ops.queries.running import Running, what_runs_here
 from ops.services.checklists import leave_checklists, require_green, require_may_except
+from ops.services.incidents import open_incident
 
 BY_ITSELF = "vigil"
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._+-]{0,63}")
@@ -311,6 +312,14 @@ def _finish(deployment: Deployment, status: DeploymentStatus, outcome: str, *, b
     )
     leave_checklists(deployment, by=by)
     _record(f"deployment.{status.value}", deployment, by=by)
+    if status == DeploymentStatus.FAILED:
+        # A person closes it: that it was taken back says nothing of why it failed.
+        open_incident(
+            component="deployment",
+            title=f"Deployment {deployment.pk} of {deployment.stage} failed",
+            words=deployment.outcome or "It said nothing of why.",
+            by=by,
+        )
 
 
 def _change(deployment: Deployment, old: DeploymentStatus, **new: Any) -> None:

@@ -17,7 +17,7 @@ from ops.errors import (
     NotDone,
     NotPermitted,
 )
-from ops.models import AuditEvent, Deployment, DeploymentStep
+from ops.models import AuditEvent, Deployment, DeploymentStep, Incident
 from ops.queries.running import migrations_between
 from ops.services.checklists import open_checklist, run_check, tick_item
 from ops.services.deployments import (
@@ -197,6 +197,16 @@ def test_what_goes_wrong_while_it_runs_is_failed_and_taken_back_at_once() -> Non
     back = begin_rollback(bad, version="0.1.0", by="olga", why="Smoke test failed.")
     assert (bad.status, bad.outcome) == ("failed", "Taken back: Smoke test failed.")
     assert back.status == "running"
+
+
+def test_one_that_fails_is_an_incident_until_a_person_closes_it() -> None:
+    deployment = running()
+
+    finish_deployment(deployment, succeeded=False, outcome="The smoke test failed.", by="olga")
+
+    incident = Incident.objects.get()
+    assert incident.title == f"Deployment {deployment.pk} of staging failed"
+    assert incident.updates.get().words == "The smoke test failed."
 
 
 def test_what_was_taken_back_is_not_taken_back_again() -> None:
