@@ -26,8 +26,7 @@ from ingestion.notices import TEST_EVENT, notices_in, notices_of, records_of
 from ingestion.services.draining import drain
 from ingestion.services.noticing import take_notices, why_not_taken
 from ingestion.storage import Places
-from ops.errors import PlaceMuted
-from ops.services.muting import is_muted
+from ops.services.muting import require_acting
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +45,8 @@ def handle(event: Event, context: object = None) -> dict[str, Any]:
         close_old_connections()
     if isinstance(event, Mapping) and event.get("Event") == TEST_EVENT:
         return _answer([])
-    if is_muted():
-        # Raised, so that it comes again: another copy of this hospital may be the one that acts.
-        raise PlaceMuted("This place is muted and takes nothing in: manage.py unmute.")
+    # Raised, so that it comes again: another copy of this hospital may be the one that acts.
+    require_acting()
     records = records_of(event)
     places = Places.from_settings()
     origins = {record.get("eventSource") for record in records}

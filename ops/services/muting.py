@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ops import audit
+from ops.errors import PlaceMuted
 from ops.models import Muting
 
 
@@ -28,6 +29,15 @@ def unmute(*, by: str, why: str) -> bool:
         if ended:
             audit.record("place.unmuted", by=by, kind="place", key="this", why=why)
     return bool(ended)
+
+
+def require_acting() -> None:
+    """Refuse to act in a muted place. Raises PlaceMuted."""
+    if is_muted():
+        raise PlaceMuted(
+            "This place is muted, since it was restored, and takes nothing in: manage.py unmute, if"
+            " it is the one to be used."
+        )
 
 
 def is_muted() -> bool:

@@ -22,6 +22,7 @@ from ops.services.configuration import back_up_configuration
 from ops.services.drilling import drill, give_up_unfinished
 from ops.services.incidents import close_incident, open_incident
 from ops.services.log_shipping import back_up_base, give_up_segments, recovered_archive, ship
+from ops.services.muting import is_muted
 from ops.services.rds import give_up_old_snapshots, kept_snapshots, take_snapshot
 from ops.services.restoring import kept_archive
 
@@ -35,8 +36,11 @@ _LIKE_YESTERDAY = timedelta(hours=20)
 
 
 def keep_up(*, now: datetime) -> list[str]:
-    """Do what is due; returns what was done. Does nothing where another is at it."""
+    """Do what is due; returns what was done. Nothing while muted, or where another is at it."""
     done: list[str] = []
+    if is_muted():
+        # A copy that nobody uses must not give up, or add to, what the hospital keeps.
+        return done
     with held_lock(_ONE_AT_A_TIME) as is_mine:
         if is_mine:
             _try("base of the log", lambda: _base_if_due(now), done)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from alerts.tasks import sweep
@@ -67,6 +68,10 @@ def test_a_muted_place_takes_nothing_in_evaluates_nobody_and_sends_events_back(
     assert ingest_received() == 0
     assert reconcile_buckets() == 0
     sweep()
+    assert keep_up(now=timezone.now()) == []
+    for command in (("ingest", str(place.folder)), ("replay", "1", "--why", "No.")):
+        with pytest.raises(CommandError, match="This place is muted"):
+            call_command(*command)
     with pytest.raises(PlaceMuted):
         handle({"Records": [{"eventSource": "aws:sqs", "messageId": "1", "body": "{}"}]})
 

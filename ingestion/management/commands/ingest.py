@@ -23,6 +23,7 @@ from ingestion.services.receiving import Receipt, ingest_all
 from ingestion.services.trial import Declared, Trial, try_object
 from ingestion.storage import LOCAL, StoredObject, files_under, local_object
 from ops.management.manners import MannerlyCommand
+from ops.services.muting import require_acting
 
 
 class Command(MannerlyCommand):
@@ -66,6 +67,7 @@ class Command(MannerlyCommand):
         if options["dry_run"]:
             self._try(objects, options)
             return
+        require_acting()
         if options["source"] or options["encoding"] or options["day_first"]:
             raise CommandError(
                 "--source, --encoding and --day-first are for --dry-run: else the feed declares"

@@ -26,6 +26,7 @@ from ingestion.services.quarantine import (
 )
 from ingestion.storage import LOCAL
 from ops.management.manners import MannerlyCommand
+from ops.services.muting import require_acting
 
 
 class Command(MannerlyCommand):
@@ -61,6 +62,7 @@ class Command(MannerlyCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Replay, report, and exit with what happened."""
+        require_acting()
         files, left_out = _files(options)
         done: list[Replayed] = []
         try:
