@@ -35,7 +35,7 @@ from tests.deliveries import (
     released,
 )
 from tests.ingestion.terminal import run
-from tests.ops.places import empty_the_trail
+from tests.ops.seals import empty_the_trail
 
 KIND = "ingestion.rejected_text"
 A_YEAR = timedelta(days=365)

@@ -20,6 +20,7 @@ from pyrage import x25519
 from ops.catalogue import object_path
 from ops.databases import Database
 from ops.server import drop, exists
+from tests.ops.seals import empty_the_trail
 
 
 @dataclass
@@ -97,12 +98,3 @@ def _drop_restored() -> None:
     for name in databases():
         if exists(server, name):
             drop(server, name)
-
-
-def empty_the_trail() -> None:
-    """Empty what no test may truncate, as only its owner can."""
-    with connection.cursor() as cursor:
-        for table in ("ops_auditevent",):
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-            cursor.execute(f"DELETE FROM {table}")
-            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")

@@ -45,7 +45,7 @@ from ops.services.retention import (
 from ops.tasks import remove_what_is_over
 from tests.deliveries import NOON
 from tests.ingestion.terminal import environment
-from tests.ops.places import empty_the_trail
+from tests.ops.seals import empty_the_trail
 
 WHY = "The yearly clean-up."
 SECOND = timedelta(seconds=1)

@@ -32,11 +32,13 @@ _RECORD = (
     "SELECT test_id, patient_number, ordered_at, is_cancelled, said_at FROM ingestion_labtest",
     "SELECT result_id, test_id, performed_at, is_withdrawn, said_at FROM ingestion_labresult",
 )
-_OPEN_ALERTS = (
+_ALERTS = (
     "SELECT l.id, l.raised_at, p.patient_id FROM alerts_alert l JOIN ingestion_admission a"
     " ON a.id = l.admission_id JOIN ingestion_patient p ON p.id = a.patient_id"
-    " WHERE l.status = 'open'"
 )
+_OPEN_ALERTS = f"{_ALERTS} WHERE l.status = 'open'"
+# A file that came later may have brought the test that one waited for: that alert has ended well.
+_ENDED_ALERTS = f"{_ALERTS} WHERE l.status = 'resolved'"
 
 
 def ask(data: Path, statement: str, *, database: str = "vigil") -> set[tuple[Any, ...]]:
@@ -122,7 +124,8 @@ def test_a_database_destroyed_in_the_middle_of_a_live_feed_comes_back_whole(
 
     assert "is gone, and there was one" in refused.stderr
     assert restored.returncode == 0, restored.stderr
-    assert ask(data, _OPEN_ALERTS) >= before.alerts
+    assert ask(data, _OPEN_ALERTS) | ask(data, _ENDED_ALERTS) >= before.alerts
+    assert ask(data, _OPEN_ALERTS) & before.alerts
     assert ask(data, "SELECT id, patient_id FROM ingestion_patient") >= before.patients
     acts = ask(data, "SELECT id, at, who, act, object_key FROM ops_auditevent")
     assert acts >= before.acts
@@ -180,6 +183,6 @@ def test_an_empty_machine_with_storage_and_key_alone_brings_the_hospital_back(
         assert "is gone" in without_key.stderr
         assert done.returncode == 0, done.stderr
         assert ask(machine, "SELECT id, patient_id FROM ingestion_patient") >= before.patients
-        assert ask(machine, _OPEN_ALERTS) >= before.alerts
+        assert ask(machine, _OPEN_ALERTS) | ask(machine, _ENDED_ALERTS) >= before.alerts
     finally:
         localdb.stop(machine)

@@ -362,6 +362,7 @@ export interface components {
              *     * `notice` - A notice of the storage
              *     * `sweep` - The sweep, of which no notice told
              *     * `command` - The command line
+             *     * `restore` - The look at what is kept, after a restore
              */
             found_by: components["schemas"]["FoundByEnum"];
             /** Format: date-time */
@@ -413,9 +414,10 @@ export interface components {
          *     * `notice` - A notice of the storage
          *     * `sweep` - The sweep, of which no notice told
          *     * `command` - The command line
+         *     * `restore` - The look at what is kept, after a restore
          * @enum {string}
          */
-        FoundByEnum: "lookout" | "notice" | "sweep" | "command";
+        FoundByEnum: "lookout" | "notice" | "sweep" | "command" | "restore";
         /**
          * @description * `fresh` - Fresh
          *     * `late` - Late: nearly silent
