@@ -22,6 +22,7 @@ from ops.chain import Header, NoSeal, Row, hash_of, place_of, row_of, written
 from ops.errors import OpsError
 from ops.models import AuditEvent, AuditSeal, SealedEvent
 from ops.services.kept_seals import Kept, Seal, kept_since, open_seal
+from ops.services.muting import require_acting
 from ops.storage import seal_storage
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,8 @@ def seal_trail() -> list[AuditSeal]:
     """Seal every event that is visible and in no seal yet. Safe to run twice, or at once.
 
     Nothing new makes no seal, but for the first run of each hour: that the newest seals were
-    removed shows by the hour. Raises SealsAhead and what storage raises; then nothing is recorded.
+    removed shows by the hour. Raises PlaceMuted, SealsAhead and what storage raises; then nothing
+    is recorded.
     """
     made: list[AuditSeal] = []
     while (seal := _seal_once()) is not None:
@@ -72,9 +74,11 @@ def supersede(*, by: str, why: str) -> AuditSeal:
     """Go on beside seals in storage whose events the database lacks: they count no longer.
 
     For when they cannot be brought back. They stay in storage, and the next seal names them.
+    Raises PlaceMuted and SealsAhead.
     """
     with transaction.atomic():
         take_turn()
+        require_acting()
         last = newest_seal()
         beyond = seals_beyond(last)
         if not beyond:
@@ -150,6 +154,8 @@ def follows(seal: Seal, last: AuditSeal | None) -> bool:
 def _seal_once() -> AuditSeal | None:
     with transaction.atomic():
         take_turn()
+        # Of two copies of a hospital the muted one would seal over the other.
+        require_acting()
         last = newest_seal()
         if (adopted := _adopt(last)) is not None:
             return adopted
@@ -198,8 +204,10 @@ def _adopt(last: AuditSeal | None) -> AuditSeal | None:
         is_ahead = True
     if is_ahead:
         raise SealsAhead(
-            f"Storage holds seal {after} with events that the database lacks or has otherwise: the"
-            " database was set back. Bring them back before anything else is sealed."
+            f"Storage holds seal {after} with events that the database lacks or has otherwise."
+            " Either the database was set back: bring them back before anything else is sealed. Or"
+            " another copy of this hospital seals into the same storage: stop that one, or mute it,"
+            " before anything is brought back."
         )
     return None
 

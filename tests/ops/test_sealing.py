@@ -13,9 +13,11 @@ from django.core.management import CommandError, call_command
 from hospital.celery import app
 from ops import tasks
 from ops.chain import hash_of, read
+from ops.errors import PlaceMuted
 from ops.models import AuditEvent, AuditSeal, Incident, SealedEvent
 from ops.services.muting import mute
 from ops.services.sealing import SealsAhead, seal_trail, supersede, unsealed_window
+from ops.services.trail_return import bring_back_events
 from tests.deliveries import NOON
 from tests.ops.seals import a_seal, act, findings, objects, tamper, the_next_seal
 
@@ -221,3 +223,37 @@ def set_back(number: int) -> None:
         " DELETE FROM ops_auditseal WHERE number > %s",
         *(number, number, number),
     )
+
+
+def test_a_muted_place_seals_nothing_by_hand_either() -> None:
+    act(1)
+    mute(by="olga", why="Restored beside the old one.")
+
+    with pytest.raises(CommandError, match="muted"):
+        call_command("sealaudit")
+    with pytest.raises(PlaceMuted):
+        seal_trail()
+    with pytest.raises(PlaceMuted):
+        supersede(by="olga", why="A drill.")
+
+    assert (objects(), AuditSeal.objects.count()) == ([], 0)
+
+
+def test_a_muted_place_still_brings_its_trail_back() -> None:
+    a_seal(1)
+    a_seal(2)
+    set_back(1)
+    mute(by="olga", why="Restored beside the old one.")
+
+    assert bring_back_events().seals == 1
+    assert len(objects()) == 2
+
+
+def test_seals_ahead_names_the_other_copy_that_may_be_their_cause() -> None:
+    a_seal(1)
+    a_seal(2)
+    set_back(1)
+    act(3)
+
+    with pytest.raises(SealsAhead, match="another copy of this hospital seals into the same"):
+        seal_trail()
