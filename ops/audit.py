@@ -18,14 +18,24 @@ from uuid import UUID
 import structlog
 from django.core.cache import cache
 from django.db import connection, transaction
+from django.db.models import JSONField
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from ops.choices import EventKind
+from ops.errors import OpsError
 from ops.models import AuditEvent
 
 # A look that a screen repeats by itself counts once in so many seconds.
 ONCE_IN_SECONDS = 15 * 60
+
+# Two requests that write the same look differ in when and whence; in these they must not.
+_SAID = ("kind", "who", "user_key", "act", "object_kind", "object_key", "patient")
+_FIELDS = [field for field in AuditEvent._meta.concrete_fields if not field.primary_key]
+
+
+class NotOnRecord(OpsError):
+    """The trail has no line, or another one, of what is about to happen."""
 
 
 class Person(Protocol):
@@ -71,11 +81,13 @@ def record(
     """Put an act on record, in the transaction of the act: both are there, or neither.
 
     `kind` and `key` name what was acted on, never a patient's name or number; nor may `details`.
+    Raises NotOnRecord.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("an act is recorded in its own transaction")
     event = _event(EventKind.ACT, act, by, kind, key, why, details, patient)
-    event.save(force_insert=True)
+    if not _write(event):
+        raise _not_on_record(event)
     return event
 
 
@@ -93,7 +105,7 @@ def look(
 
     `once_per`: what is looked at, where a screen asks for it again and again; then a look counts
     once for each person and quarter of an hour, and costs no query in between. It may hold a
-    searched text: only a keyed digest of it is kept.
+    searched text: only a keyed digest of it is kept. Raises NotOnRecord.
     """
     now = timezone.now()
     once = "" if once_per is None else _once(act, by, once_per, now)
@@ -102,7 +114,8 @@ def look(
     event = _event(EventKind.LOOK, act, by.get_username(), kind, key, "", details, patient)
     event.at, event.user_key, event.once = now, str(by.pk), once
     # Of two requests at one instant both may come as far as this: the database lets one write.
-    AuditEvent.objects.bulk_create([event], ignore_conflicts=bool(once))
+    if not _write(event) and not _is_written(event):
+        raise _not_on_record(event)
     if once:
         # Not before it is kept: what is rolled back must not count as written.
         transaction.on_commit(lambda: cache.set(once, True, timeout=_seconds_left(now)))
@@ -136,6 +149,55 @@ def _event(
     )
 
 
+def _write(event: AuditEvent) -> bool:
+    """Put a line in, and tell whether it is there: a trigger can swallow it, or a look of the same
+    moment have come first. Raises NotOnRecord where the line says something else.
+    """
+    names = ", ".join(connection.ops.quote_name(field.column) for field in _FIELDS)
+    values = [
+        field.get_db_prep_save(getattr(event, field.attname), connection) for field in _FIELDS
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO ops_auditevent ({names}) VALUES ({', '.join(['%s'] * len(values))})"
+            f" ON CONFLICT DO NOTHING RETURNING id, {names}",
+            values,
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return False
+    key, *there = row
+    if any(not _is_same(field, event, value) for field, value in zip(_FIELDS, there, strict=True)):
+        raise _not_on_record(event)
+    event.pk = key
+    event._state.adding, event._state.db = False, connection.alias
+    return True
+
+
+def _is_same(field: Any, event: AuditEvent, there: Any) -> bool:
+    meant = getattr(event, field.attname)
+    if isinstance(field, JSONField):
+        return bool(json.loads(json.dumps(meant, cls=field.encoder)) == json.loads(there))
+    return bool(field.to_python(meant) == there)
+
+
+def _is_written(event: AuditEvent) -> bool:
+    """Tell whether another request has just written this look, of the same person and patient."""
+    if not event.once:
+        return False
+    there = AuditEvent.objects.filter(once=event.once).values(*_SAID).first()
+    said = {field.attname: field for field in _FIELDS if field.attname in _SAID}
+    return there == {name: field.to_python(getattr(event, name)) for name, field in said.items()}
+
+
+def _not_on_record(event: AuditEvent) -> NotOnRecord:
+    return NotOnRecord(
+        f"The audit trail did not keep its line of {event.act}, so it does not happen and nothing"
+        " is shown. Something in the database takes or changes new lines: manage.py auditverify"
+        " names what stands on the trail's tables."
+    )
+
+
 def _key_of(who: str, asked: Asking | None) -> str:
     """Give the key of the user who asks, if it is he who acts: another name is a mere name."""
     user = getattr(asked.holder, "user", None) if asked else None
@@ -145,7 +207,7 @@ def _key_of(who: str, asked: Asking | None) -> str:
 
 
 def _once(act: str, by: Person, what: object, now: datetime) -> str:
-    told = json.dumps([act, what], sort_keys=True, default=str)
+    told = json.dumps([act, by.get_username(), what], sort_keys=True, default=str)
     digest = salted_hmac("ops.audit.look", told, algorithm="sha256").hexdigest()[:40]
     return f"look:{by.pk}:{digest}:{int(now.timestamp()) // ONCE_IN_SECONDS}"
 

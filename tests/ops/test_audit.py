@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.db import InternalError, connection, transaction
 from django.test import Client
 from structlog.contextvars import bound_contextvars
 
+from ingestion.models import Patient
 from ops import audit
+from ops.audit import NotOnRecord
 from ops.models import AuditEvent
-from tests.deliveries import NOON
+from tests.deliveries import NOON, admit
+from tests.ops.seals import tamper
 
 pytestmark = pytest.mark.usefixtures("at_noon")
 
@@ -79,3 +85,81 @@ def test_operators_read_the_trail_and_cannot_write_it(operator: Client, nurse: C
     assert operator.post(f"{address}delete/", {"post": "yes"}).status_code == 403
     assert nurse.get("/admin/ops/auditevent/", follow=True).status_code == 403
     assert AuditEvent.objects.get().who == "olga"
+
+
+SWALLOW = "RETURN NULL;"
+EXCHANGE = "NEW.who := 'nobody'; RETURN NEW;"
+
+
+def put_in_its_way(body: str) -> None:
+    _sql(
+        "CREATE FUNCTION in_its_way() RETURNS trigger LANGUAGE plpgsql"
+        f" AS $$ BEGIN {body} END $$;"
+        " CREATE TRIGGER in_its_way BEFORE INSERT ON ops_auditevent"
+        " FOR EACH ROW EXECUTE FUNCTION in_its_way()"
+    )()
+
+
+@pytest.mark.parametrize("body", [SWALLOW, EXCHANGE], ids=["swallowed", "exchanged"])
+def test_an_act_whose_line_does_not_come_to_be_is_refused(body: str) -> None:
+    put_in_its_way(body)
+
+    said = r"did not keep its line of file\.dismissed"
+    with pytest.raises(NotOnRecord, match=said), transaction.atomic():
+        an_act()
+
+    assert AuditEvent.objects.count() == 0
+
+
+@pytest.mark.parametrize("once_per", [None, "a list"], ids=["each time", "once in a while"])
+@pytest.mark.parametrize("body", [SWALLOW, EXCHANGE], ids=["swallowed", "exchanged"])
+def test_a_look_whose_line_does_not_come_to_be_is_refused(
+    nurse: Client, body: str, once_per: str | None
+) -> None:
+    cache.clear()
+    put_in_its_way(body)
+    nora = User.objects.get(username="nurse")
+
+    with pytest.raises(NotOnRecord), transaction.atomic():
+        audit.look("patient.opened", by=nora, kind="patient", key=7, once_per=once_per)
+
+    assert AuditEvent.objects.filter(act="patient.opened").count() == 0
+
+
+def test_no_patient_is_shown_where_the_look_is_swallowed(nurse: Client) -> None:
+    cache.clear()
+    admit("0042", "Brown, Emma", hours=81)
+    patient = Patient.objects.get(patient_id="0042")
+    put_in_its_way(SWALLOW)
+    nurse.raise_request_exception = False
+
+    answer = nurse.get(f"/api/v1/patients/{patient.pk}/")
+
+    assert answer.status_code >= 500
+    assert "Brown" not in answer.content.decode()
+
+
+def test_a_line_planted_in_a_look_s_place_is_no_line_of_it(nurse: Client) -> None:
+    cache.clear()
+    nora = User.objects.get(username="nurse")
+    look = {"by": nora, "kind": "patient", "key": 7, "once_per": "one patient"}
+    audit.look("patient.opened", **look)  # type: ignore[arg-type]
+    planted = AuditEvent.objects.get(act="patient.opened")
+    tamper("UPDATE ops_auditevent SET who = 'nobody' WHERE id = %s", planted.pk)
+    cache.clear()
+
+    with pytest.raises(NotOnRecord):
+        audit.look("patient.opened", **look)  # type: ignore[arg-type]
+
+
+def test_a_line_costs_one_query_and_a_second_only_where_another_came_first(
+    nurse: Client, django_assert_num_queries: Any
+) -> None:
+    nora = User.objects.get(username="nurse")
+    for queries in (1, 2):
+        cache.clear()
+        with django_assert_num_queries(queries):
+            audit.look("patient.opened", by=nora, kind="patient", key=7, once_per="one patient")
+    assert AuditEvent.objects.filter(act="patient.opened").count() == 1
+    with django_assert_num_queries(1):
+        an_act()
