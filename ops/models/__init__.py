@@ -8,6 +8,8 @@ from ops.models.history import Before, remembers
 from ops.models.retention import LegalHold, RetentionRun
 from ops.models.sealing import (
     GUARDED,
+    GUARDING,
+    GUARDING_BODY,
     GUARDS,
     AuditArchive,
     AuditReview,
@@ -20,6 +22,8 @@ from ops.models.status import Incident, IncidentUpdate, LastRun, ProbeDay, Probe
 
 __all__ = [
     "GUARDED",
+    "GUARDING",
+    "GUARDING_BODY",
     "GUARDS",
     "AuditArchive",
     "AuditEvent",

@@ -136,3 +136,19 @@ GUARDED = (
     "ops_auditarchive",
 )
 GUARDS = ("trail_is_append_only", "trail_is_not_truncated")
+# What both call, and what it does, as the migration made it: another body guards nothing.
+GUARDING = "ops_keep_the_trail"
+GUARDING_BODY = """
+DECLARE
+    has_rows boolean := true;
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I.%I)', TG_TABLE_SCHEMA, TG_TABLE_NAME)
+            INTO has_rows;
+    END IF;
+    IF has_rows THEN
+        RAISE EXCEPTION 'the audit trail is append-only: % of % is refused', TG_OP, TG_TABLE_NAME;
+    END IF;
+    RETURN NULL;
+END;
+"""
