@@ -153,7 +153,7 @@ def _write(event: AuditEvent) -> bool:
     """Put a line in, and tell whether it is there: a trigger can swallow it, or a look of the same
     moment have come first. Raises NotOnRecord where the line says something else.
     """
-    names = ", ".join(connection.ops.quote_name(field.column) for field in _FIELDS)
+    names = ", ".join(connection.ops.quote_name(field.attname) for field in _FIELDS)
     values = [
         field.get_db_prep_save(getattr(event, field.attname), connection) for field in _FIELDS
     ]
@@ -185,9 +185,12 @@ def _is_written(event: AuditEvent) -> bool:
     """Tell whether another request has just written this look, of the same person and patient."""
     if not event.once:
         return False
-    there = AuditEvent.objects.filter(once=event.once).values(*_SAID).first()
-    said = {field.attname: field for field in _FIELDS if field.attname in _SAID}
-    return there == {name: field.to_python(getattr(event, name)) for name, field in said.items()}
+    said = {
+        field.attname: field.to_python(getattr(event, field.attname))
+        for field in _FIELDS
+        if field.attname in _SAID
+    }
+    return AuditEvent.objects.filter(once=event.once).values(*_SAID).first() == said
 
 
 def _not_on_record(event: AuditEvent) -> NotOnRecord:

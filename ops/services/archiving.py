@@ -5,6 +5,7 @@ Knows when that is allowed. Must remove nothing that storage does not hold, whol
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -18,9 +19,13 @@ from ops.databases import as_owner
 from ops.errors import OpsError
 from ops.models import AuditArchive, AuditSeal, SealedEvent
 from ops.services.holding import is_kind_held, wait_for_turn
-from ops.services.sealing import take_turn
+from ops.services.sealing import seal_trail, take_turn
 from ops.services.unguarded import unguarded
 from ops.services.verifying import verify_seals
+from ops.services.vouching import ARCHIVED
+from ops.storage import UNREACHABLE
+
+log = logging.getLogger(__name__)
 
 
 class NotArchived(OpsError):
@@ -86,14 +91,23 @@ def archive_trail(*, older_than_days: int, by: str, why: str) -> AuditArchive | 
             why=why.strip(),
         )
         audit.record(
-            "trail.archived",
+            ARCHIVED,
             by=by,
             kind="audit archive",
             key=made.pk,
             why=why.strip(),
             details={"first_seal": found.first, "last_seal": found.last, "events": found.events},
         )
+    _seal_the_act()
     return made
+
+
+def _seal_the_act() -> None:
+    """Until its act is sealed, a verification does not believe an archive."""
+    try:
+        seal_trail()
+    except (OpsError, *UNREACHABLE) as error:
+        log.warning("the archiving's act waits for a seal", extra={"error": type(error).__name__})
 
 
 def _old_enough(days: int) -> QuerySet[AuditSeal]:

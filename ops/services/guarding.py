@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pgtrigger
 from django.db import connection
@@ -111,8 +112,8 @@ def _spaced(body: str) -> str:
     return " ".join(body.split())
 
 
-def _asked(question: str) -> list[tuple[str, ...]]:
+def _asked(question: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(question, [list(GUARDED)])
-        rows: list[tuple[str, ...]] = cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows

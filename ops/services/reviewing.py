@@ -14,6 +14,7 @@ from django.utils import timezone
 from ops import audit
 from ops.errors import OpsError
 from ops.models import AuditEvent, AuditReview, AuditVerification
+from ops.services.vouching import REVIEWED, what_a_review_says
 
 
 class NotSigned(OpsError):
@@ -75,5 +76,12 @@ def sign_review(period_from: datetime, period_to: datetime, *, by: str, note: st
             verification=standing.verification,
             state=standing.words,
         )
-        audit.record("trail.reviewed", by=by, kind="audit review", key=review.pk, why=review.note)
+        audit.record(
+            REVIEWED,
+            by=by,
+            kind="audit review",
+            key=review.pk,
+            why=review.note,
+            details=what_a_review_says(review),
+        )
     return review

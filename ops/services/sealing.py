@@ -7,7 +7,7 @@ judge the trail: that is `verifying`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -122,8 +122,10 @@ def seals_beyond(last: AuditSeal | None) -> list[Kept]:
     return sorted(one for one in found if one.number > (last.number if last else 0))
 
 
-def put_on_record(seal: Seal | tuple[Header, Kept], keys: Sequence[int]) -> AuditSeal:
-    """Put a seal that lies in storage on record, with what is in it."""
+def put_on_record(
+    seal: Seal | tuple[Header, Kept], keys: Sequence[int], *, but: Collection[int] = ()
+) -> AuditSeal:
+    """Put a seal that lies in storage on record, with what is in it `but` what another one has."""
     header, kept = (seal.header, seal.kept) if isinstance(seal, Seal) else seal
     made = AuditSeal.objects.create(
         number=header.number,
@@ -134,7 +136,11 @@ def put_on_record(seal: Seal | tuple[Header, Kept], keys: Sequence[int]) -> Audi
         place=kept.place,
     )
     SealedEvent.objects.bulk_create(
-        [SealedEvent(event_id=key, seal=made, position=place) for place, key in enumerate(keys)],
+        [
+            SealedEvent(event_id=key, seal=made, position=place)
+            for place, key in enumerate(keys)
+            if key not in but
+        ],
         batch_size=1_000,
     )
     return made

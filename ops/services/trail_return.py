@@ -29,7 +29,10 @@ class CannotBringBack(OpsError):
 
 @dataclass(frozen=True)
 class BroughtBack:
-    """What came back: acts whose effect on the database was lost with it."""
+    """What came back: acts whose effect on the database was lost with it.
+
+    `twice` are events that a later seal holds again; they belong to the first.
+    """
 
     seals: int
     events: int
@@ -37,6 +40,7 @@ class BroughtBack:
     moved: int
     first: datetime | None
     last: datetime | None
+    twice: int = 0
 
 
 def bring_back_events(*, from_storage: Storage | None = None) -> BroughtBack:
@@ -55,19 +59,23 @@ def bring_back_events(*, from_storage: Storage | None = None) -> BroughtBack:
         found: dict[int, list[Kept]] = {}
         for kept in kept_since(last.at.date() if last else None, storage=from_storage):
             found.setdefault(kept.number, []).append(kept)
-        moved = 0
+        moved = twice = 0
         while (seal := _next(found, last)) is not None:
             moved += _make_room(seal, found)
             events += _missing(seal)
-            last = put_on_record(seal, keys_of(seal.rows))
+            keys = keys_of(seal.rows)
+            # Somebody took them out of an earlier seal, and so they were sealed anew.
+            held = set(SealedEvent.objects.filter(event_id__in=keys).values_list("pk", flat=True))
+            last = put_on_record(seal, keys, but=held)
+            twice += len(held)
             seals.append(seal)
         _move_sequence_on()
         if seals:
-            _say_so(seals, events=len(events), moved=moved)
+            _say_so(seals, events=len(events), moved=moved, twice=twice)
     times = [event.at for event in events]
     first, latest = min(times, default=None), max(times, default=None)
     acts = sum(event.kind == EventKind.ACT for event in events)
-    return BroughtBack(len(seals), len(events), acts, moved, first, latest)
+    return BroughtBack(len(seals), len(events), acts, moved, first, latest, twice)
 
 
 def follow_the_seals() -> str:
@@ -77,9 +85,13 @@ def follow_the_seals() -> str:
     if not back.seals:
         return "its seals hold nothing that the database lacks"
     span = f", from {back.first:%H:%M:%S} to {back.last:%H:%M:%S} UTC" if back.events else ""
+    twice = (
+        f"; {back.twice} events are in two seals, and belong to the first: manage.py auditverify"
+        " names them"
+    )
     return (
         f"{back.events} events came back from {back.seals} seals{span}; {back.acts} of them are"
-        " acts whose effect was lost with the database"
+        f" acts whose effect was lost with the database{twice if back.twice else ''}"
     )
 
 
@@ -108,15 +120,11 @@ def _make_room(seal: Seal, found: dict[int, list[Kept]]) -> int:
     """Give new keys to what was recorded meanwhile under the keys of a seal's events."""
     rows = {int(row["id"]): row for row in seal.rows}
     there: dict[Any, AuditEvent] = AuditEvent.objects.in_bulk(list(rows))
-    others = [key for key, event in there.items() if not _is_same(event, rows[key], seal)]
+    others = {key for key, event in there.items() if not _is_same(event, rows[key], seal)}
+    # Of a seal before this one: what came first stays as it was sealed.
+    others -= set(SealedEvent.objects.filter(event_id__in=others).values_list("pk", flat=True))
     if not others:
         return 0
-    if SealedEvent.objects.filter(event_id__in=others).exists():
-        raise CannotBringBack(
-            f"Events of seal {seal.header.number} are on record as others, and those are sealed:"
-            " two histories of one trail. Nothing was brought back; manage.py sealaudit --supersede"
-            " goes on beside them."
-        )
     # Beyond every key in storage, not only those of this seal: the next one may need them too.
     _move_sequence_on(beyond=_highest_key(found))
     with unguarded("ops_auditevent"), connection.cursor() as cursor:
@@ -141,14 +149,15 @@ def _highest_key(found: dict[int, list[Kept]]) -> int:
 def _missing(seal: Seal) -> list[AuditEvent]:
     """Put in those events of a seal that the database lacks."""
     there: dict[Any, AuditEvent] = AuditEvent.objects.in_bulk(keys_of(seal.rows))
-    missing = [_event_of(row) for row in seal.rows if row["id"] not in there]
+    rows = {int(row["id"]): row for row in seal.rows}
+    missing = [_event_of(row) for key, row in rows.items() if key not in there]
     AuditEvent.objects.bulk_create(missing, batch_size=1_000)
     return missing
 
 
-def _say_so(seals: list[Seal], *, events: int, moved: int) -> None:
+def _say_so(seals: list[Seal], **counts: int) -> None:
     first, last = seals[0].header.number, seals[-1].header.number
-    details = {"first_seal": first, "last_seal": last, "events": events, "moved": moved}
+    details = {"first_seal": first, "last_seal": last, **counts}
     audit.record("trail.brought_back", by="vigil", kind="audit seal", key=last, details=details)
 
 

@@ -17,7 +17,6 @@ from django.utils import timezone
 from ops import audit
 from ops.chain import FOLDER, NoSeal, Row, plain, row_of
 from ops.models import (
-    AuditArchive,
     AuditEvent,
     AuditSeal,
     AuditVerification,
@@ -26,6 +25,7 @@ from ops.models import (
 from ops.services.guarding import what_is_amiss
 from ops.services.kept_seals import Kept, Seal, kept_by_day, kept_on, kept_since, open_seal
 from ops.services.sealing import newest_seal, seals_beyond, take_turn, unsealed_events
+from ops.services.vouching import REVIEWED, Vouched, unvouched_reviews, vouched_archives
 from ops.storage import UNREACHABLE
 
 # An event is visible so long after its time at the latest; older, it was put in afterwards.
@@ -69,6 +69,7 @@ class Report:
     superseded: int = 0
     oldest: int | None = None
     said_superseded: set[str] = field(default_factory=set)
+    archived_reviews: list[Row] = field(default_factory=list)
     newest: AuditSeal | None = None
     findings: list[Finding] = field(default_factory=list)
 
@@ -90,8 +91,14 @@ def verify_trail(
         last = report.newest = newest_seal()
         beyond = seals_beyond(last)
     _check_guards(report)
-    _check_chain(report, since=since, on_seal=on_seal)
+    archives = vouched_archives()
+    for words in archives.refused:
+        report.find(words)
+    _check_chain(report, archives, since=since, on_seal=on_seal)
     _check_storage(report, beyond, since=since)
+    is_part = since is not None and bool(archives.ranges)
+    for words in unvouched_reviews(report.archived_reviews, spare_archived=is_part):
+        report.find(words)
     _check_end(report)
     _check_unsealed(report)
     try:
@@ -108,7 +115,7 @@ def verify_storage(*, on_seal: Callable[[int], None] = lambda number: None) -> R
     by_number: dict[int, list[Kept]] = {}
     for kept in kept_since():
         by_number.setdefault(kept.number, []).append(kept)
-    previous, superseded, expected = "", set[str](), 1
+    previous, superseded, expected, seen = "", set[str](), 1, _Seen()
     for number in sorted(by_number):
         if number != expected:
             report.find(f"seals {expected} to {number - 1} are missing in storage", seal=number)
@@ -125,7 +132,10 @@ def verify_storage(*, on_seal: Callable[[int], None] = lambda number: None) -> R
         last = (fitting or counting)[-1:]
         # After one that cannot be read, nothing can be said of the next one's place.
         previous = last[0].kept.hash if last else ""
-        report.events += sum(len(seal.rows) for seal in last)
+        for place, row in ((place, row) for seal in last for place, row in enumerate(seal.rows)):
+            report.events += 1
+            if seen.was(int(row["id"])):
+                report.find(_TWICE, seal=number, position=place, event=int(row["id"]))
         report.seals += 1
         on_seal(number)
     report.superseded = len(superseded)
@@ -140,12 +150,12 @@ def verify_seals(seals: QuerySet[AuditSeal]) -> Report:
         return report
     shelf = _Shelf()
     before = AuditSeal.objects.filter(number=first.number - 1).first()
-    highest = _HighestKeys()
+    passed = _Passed(_HighestKeys(), _Seen())
     for seal in seals.iterator(chunk_size=500):
         _check_links(report, seal, before)
         opened = _check_object(report, seal, shelf)
         if opened is not None:
-            _check_rows(report, seal, opened, before, highest)
+            _check_rows(report, opened, before, passed)
         report.seals += 1
         before = seal
     return report
@@ -178,24 +188,41 @@ class _Shelf:
             self._day, self._kept = day, kept_on(day)
 
 
-def _check_chain(report: Report, *, since: date | None, on_seal: Callable[[int], None]) -> None:
-    shelf = _Shelf()
+class _Seen:
+    """Which events were in a seal so far, one bit for each: all of six years fit."""
+
+    def __init__(self) -> None:
+        self._bits: dict[int, bytearray] = {}
+
+    def was(self, key: int) -> bool:
+        """Note an event, and tell whether it was noted before."""
+        page, place = key >> 16, key & 0xFFFF
+        bits = self._bits.setdefault(page, bytearray(1 << 13))
+        is_there = bool(bits[place >> 3] >> (place & 7) & 1)
+        bits[place >> 3] |= 1 << (place & 7)
+        return is_there
+
+
+_TWICE = "the event is in two seals, of which this is the later one"
+
+
+def _check_chain(
+    report: Report, archives: Vouched, *, since: date | None, on_seal: Callable[[int], None]
+) -> None:
+    shelf, seen = _Shelf(), _Seen()
     seals = AuditSeal.objects.order_by("number")
     if since is not None:
         seals = seals.filter(at__date__gte=since)
     before: AuditSeal | None = None
     if since is not None and (first := seals.first()) is not None:
         before = AuditSeal.objects.filter(number=first.number - 1).first()
-    archived = list(AuditArchive.objects.values_list("first_seal", "last_seal"))
     highest = _HighestKeys()
     for seal in seals.iterator(chunk_size=500):
         _check_links(report, seal, before)
-        is_archived = any(first <= seal.number <= last for first, last in archived)
+        is_archived = archives.holds(seal.number)
         opened = _check_object(report, seal, shelf)
-        if opened is not None and not is_archived:
-            _check_rows(report, seal, opened, before, highest)
-        elif opened is not None:
-            report.events += len(opened.rows)
+        if opened is not None:
+            _check_rows(report, opened, before, _Passed(highest, seen, is_archived))
         report.oldest = report.oldest or seal.number
         report.seals += 1
         before = seal
@@ -271,39 +298,60 @@ class _HighestKeys:
             self._recent.append((at, max(int(row["id"]) for row in rows)))
 
 
-def _check_rows(
-    report: Report, seal: AuditSeal, opened: Seal, before: AuditSeal | None, highest: _HighestKeys
-) -> None:
+@dataclass(frozen=True)
+class _Passed:
+    """What the seals before one held, and whether the events of this one may have been archived."""
+
+    highest: _HighestKeys
+    seen: _Seen
+    is_archived: bool = False
+
+
+def _check_rows(report: Report, opened: Seal, before: AuditSeal | None, passed: _Passed) -> None:
     """Hold the events on record against those that were sealed, one by one."""
-    fields = opened.header.fields
-    claimed = list(_claimed(seal.number))
+    fields, number = opened.header.fields, opened.header.number
+    claimed = list(_claimed(number))
     places = {int(row["id"]): place for place, row in enumerate(opened.rows)}
     events = AuditEvent.objects.in_bulk([*places, *(key for _, key in claimed)])
     on_record = {key: place for place, key in claimed}
-    settled = highest.until(opened.header.at)
+    settled = passed.highest.until(opened.header.at)
     for place, row in enumerate(opened.rows):
-        where = {"seal": seal.number, "position": place, "event": int(row["id"])}
+        where = {"seal": number, "position": place, "event": int(row["id"])}
         event = events.get(int(row["id"]))
-        if event is None:
-            report.find("the event was removed", **where)
-        else:
+        if event is not None:
             _check_fields(report, row_of(event, _known(fields)), row, where)
-        if int(row["id"]) not in on_record:
-            if event is not None:
-                report.find("the event's place in the seal was removed", **where)
-        elif on_record[int(row["id"])] != place:
-            report.find(f"the event was moved to position {on_record[int(row['id'])]}", **where)
+        elif not passed.is_archived:
+            report.find("the event was removed", **where)
+        elif row["act"] == REVIEWED:
+            report.archived_reviews.append(row)
+        _check_place(report, event, on_record, passed.seen.was(int(row["id"])), where)
         _check_lateness(report, row, before, settled, where)
     for place, key in claimed:
         if key not in places:
             report.find(
                 "the event was put in: it was never sealed here",
-                seal=seal.number,
+                seal=number,
                 position=place,
                 event=key,
             )
-    highest.add(opened.header.at, opened.rows)
+    passed.highest.add(opened.header.at, opened.rows)
     report.events += len(opened.rows)
+
+
+def _check_place(
+    report: Report,
+    event: AuditEvent | None,
+    on_record: dict[int, int],
+    was_seen: bool,
+    where: dict[str, int],
+) -> None:
+    if was_seen:
+        report.find(_TWICE, **where)
+    elif where["event"] not in on_record:
+        if event is not None:
+            report.find("the event's place in the seal was removed", **where)
+    elif on_record[where["event"]] != where["position"]:
+        report.find(f"the event was moved to position {on_record[where['event']]}", **where)
 
 
 def _claimed(number: int) -> Iterator[tuple[int, int]]:

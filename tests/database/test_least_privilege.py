@@ -79,6 +79,7 @@ def refused(role: str, statement: str) -> bool:
         "SELECT rolpassword FROM pg_authid",
         "UPDATE django_migrations SET name = name",
         "SET session_replication_role = replica",
+        "INSERT INTO ops_auditarchive (first_seal) VALUES (1)",
     ],
 )
 def test_the_application_is_refused(statement: str) -> None:

@@ -11,13 +11,15 @@ import time_machine
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
+from ops import audit
 from ops.choices import HoldScope
 from ops.models import AuditArchive, AuditEvent, AuditSeal, SealedEvent
 from ops.services.archiving import NotArchived, archivable, archive_trail
 from ops.services.holding import end_hold, place_hold
-from ops.services.verifying import verify_storage
+from ops.services.reviewing import sign_review
+from ops.services.verifying import verify_storage, verify_trail
 from tests.deliveries import NOON
-from tests.ops.seals import a_seal, findings, objects, tamper, the_next_seal, words
+from tests.ops.seals import a_seal, act, findings, objects, tamper, the_next_seal, words
 
 pytestmark = pytest.mark.usefixtures("at_noon", "seals")
 
@@ -48,8 +50,7 @@ def test_what_is_old_leaves_and_the_chain_is_still_proved(six_years_later: list[
     event = AuditEvent.objects.get(act="trail.archived")
     assert (event.who, event.why) == ("olga", "Six years are over.")
     assert event.details == {"first_seal": 1, "last_seal": 2, "events": 3}
-    assert (AuditSeal.objects.count(), SealedEvent.objects.count()) == (3, 1)
-    the_next_seal()
+    assert (AuditSeal.objects.count(), SealedEvent.objects.count()) == (4, 2)
     assert findings() == []
     assert words(verify_storage()) == []
 
@@ -135,3 +136,133 @@ def test_a_legal_hold_keeps_the_trail_whole_until_it_ends(six_years_later: list[
     made = archive()
     assert made is not None
     assert made.events == 3
+
+
+AS_IF = "its seals are verified as if it were not there"
+UNVOUCHED = f"is vouched for by no sealed act: {AS_IF}"
+
+
+def put_in(first: int, last: int, events: int) -> AuditArchive:
+    """What somebody with the owner's rights puts in: a row, and no act."""
+    return AuditArchive.objects.create(
+        first_seal=first, last_seal=last, events=events, at=NOON, by="olga", why="Room."
+    )
+
+
+def remove(*keys: int) -> None:
+    tamper("DELETE FROM ops_sealedevent WHERE event_id = ANY (%s)", list(keys))
+    tamper("DELETE FROM ops_auditevent WHERE id = ANY (%s)", list(keys))
+
+
+def say_it(archive: AuditArchive, **changed: object) -> None:
+    """Put the act in as well, as an application that was taken over can."""
+    details = {
+        "first_seal": archive.first_seal,
+        "last_seal": archive.last_seal,
+        "events": archive.events,
+    }
+    audit.record(
+        "trail.archived",
+        by="olga",
+        kind="audit archive",
+        key=archive.pk,
+        why="Room.",
+        details=details | changed,
+    )
+
+
+def test_an_archive_that_was_put_in_hides_nothing(six_years_later: list[int]) -> None:
+    made = put_in(1, 2, 3)
+    remove(six_years_later[0])
+    tamper("UPDATE ops_auditevent SET who = 'nobody' WHERE id = %s", six_years_later[1])
+
+    assert findings() == [
+        f"archive {made.pk} {UNVOUCHED}",
+        f"seal 1, position 0, event {six_years_later[0]}: the event was removed",
+        f"seal 1, position 1, event {six_years_later[1]}, field who: the field was edited",
+    ]
+
+
+def test_the_nightly_look_at_a_week_names_it_too(six_years_later: list[int]) -> None:
+    made = put_in(1, 3, 4)
+    remove(six_years_later[3])
+
+    since = (NOON + timedelta(days=SIX_YEARS)).date()
+    assert words(verify_trail(by="vigil", since=since)) == [
+        f"archive {made.pk} {UNVOUCHED}",
+        f"seal 3, position 0, event {six_years_later[3]}: the event was removed",
+    ]
+
+
+def test_an_act_that_is_not_sealed_or_says_another_range_vouches_for_nothing(
+    six_years_later: list[int],
+) -> None:
+    made = put_in(1, 2, 3)
+    say_it(made)
+    assert findings() == [f"archive {made.pk} {UNVOUCHED}"]
+
+    other = put_in(1, 2, 3)
+    say_it(other, last_seal=1)
+    the_next_seal()
+    assert findings() == [f"archive {other.pk} {UNVOUCHED}"]
+
+
+def test_an_act_that_was_changed_into_one_vouches_for_nothing(six_years_later: list[int]) -> None:
+    made = put_in(1, 1, 2)
+    key = six_years_later[3]
+    said = '{"first_seal": 1, "last_seal": 1, "events": 2}'
+    tamper(
+        "UPDATE ops_auditevent SET act = 'trail.archived', object_kind = 'audit archive',"
+        " object_key = %s, why = 'Room.', details = %s WHERE id = %s",
+        *(str(made.pk), said, key),
+    )
+    assert f"archive {made.pk} {UNVOUCHED}" in findings()
+
+
+def test_young_seals_are_not_archived_whatever_act_says_so(six_years_later: list[int]) -> None:
+    made = put_in(3, 3, 1)
+    say_it(made)
+    the_next_seal()
+    remove(six_years_later[3])
+
+    assert findings() == [
+        f"archive {made.pk} took events out that were not 2192 days old: {AS_IF}",
+        f"seal 3, position 0, event {six_years_later[3]}: the event was removed",
+    ]
+
+
+def test_an_event_that_is_still_there_is_held_against_its_archived_seal(
+    six_years_later: list[int], seals: Path
+) -> None:
+    kept = AuditEvent.objects.filter(pk=six_years_later[0]).values().get()
+    archive()
+    AuditEvent.objects.create(**{**kept, "who": "nobody"})
+
+    key = six_years_later[0]
+    assert findings() == [
+        f"seal 1, position 0, event {key}, field who: the field was edited",
+        f"seal 1, position 0, event {key}: the event's place in the seal was removed",
+        (
+            f"event {key}: it claims to be of 2025-03-20T12:00:00.000000+00:00 and is in no seal:"
+            " it was put in, or taken out of its seal"
+        ),
+    ]
+
+
+def test_an_archived_review_is_vouched_for_by_storage(
+    at_noon: time_machine.Traveller, seals: Path
+) -> None:
+    act(1)
+    at_noon.shift(timedelta(minutes=1))
+    review = sign_review(NOON, NOON + timedelta(minutes=1), by="sam", note="Read all of it.")
+    the_next_seal()
+    at_noon.move_to(NOON + timedelta(days=SIX_YEARS + 1))
+    a_seal(2)
+    archive()
+    assert AuditEvent.objects.filter(act="trail.reviewed").count() == 0
+
+    assert findings() == []
+    since = (NOON + timedelta(days=SIX_YEARS)).date()
+    assert words(verify_trail(by="vigil", since=since)) == []
+    tamper("UPDATE ops_auditreview SET note = 'Another.' WHERE id = %s", review.pk)
+    assert len(findings()) == 1

@@ -15,7 +15,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from ops.chain import hash_of, place_of, read, written
-from ops.models import AuditEvent, AuditVerification, SealedEvent
+from ops.models import AuditEvent, AuditReview, AuditVerification, SealedEvent
+from ops.services.reviewing import sign_review
 from ops.services.sealing import seal_trail
 from ops.services.verifying import verify_storage, verify_trail
 from tests.deliveries import NOON
@@ -352,3 +353,53 @@ def edit(path: Path, before: str, after: str) -> None:
     text = path.read_text()
     assert before in text
     path.write_text(text.replace(before, after))
+
+
+def test_an_event_that_was_sealed_twice_is_told(sealed: list[int]) -> None:
+    tamper("DELETE FROM ops_sealedevent WHERE event_id = %s", sealed[2])
+    seal_trail()
+
+    twice = (
+        f"seal 4, position 0, event {sealed[2]}:"
+        " the event is in two seals, of which this is the later one"
+    )
+    assert findings() == [
+        f"seal 2, position 0, event {sealed[2]}: the event's place in the seal was removed",
+        twice,
+    ]
+    assert words(verify_storage()) == [twice]
+
+
+def test_a_signed_review_that_was_put_in_or_changed_is_told(sealed: list[int]) -> None:
+    a_day = timedelta(days=1)
+    review = sign_review(NOON - a_day, NOON, by="sam", note="Read all of it.")
+    assert findings() == []
+    fields = {
+        field.attname: getattr(review, field.attname)
+        for field in AuditReview._meta.concrete_fields
+        if not field.primary_key
+    }
+    forged = AuditReview.objects.create(**fields)
+    vouched = "is vouched for by no act on the trail that says the same: it was put in or changed"
+    period = "of 2025-03-19T12:00:00.000000+00:00 to 2025-03-20T12:00:00.000000+00:00"
+    assert findings() == [f"review {forged.pk} {period}, signed by sam, {vouched}"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "signed_by = 'nobody'",
+        "note = 'Another.'",
+        "period_from = period_from - interval '1 day'",
+        "period_to = period_to - interval '1 hour'",
+        "signed_at = signed_at - interval '1 hour'",
+        "events = events + 1",
+        "unsealed = unsealed + 1",
+        "state = 'All is well.'",
+    ],
+)
+def test_each_field_of_a_signed_review_is_vouched_for(sealed: list[int], change: str) -> None:
+    sign_review(NOON - timedelta(days=1), NOON, by="sam", note="Read all of it.")
+    tamper(f"UPDATE ops_auditreview SET {change}")
+    (found,) = findings()
+    assert "is vouched for by no act on the trail" in found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db import Error, InternalError, connection, transaction
@@ -17,8 +18,9 @@ from ops.models import (
     AuditVerification,
     SealedEvent,
 )
+from ops.services.reviewing import sign_review
 from ops.services.verifying import verify_trail
-from tests.ops.seals import a_seal, act
+from tests.ops.seals import a_seal, act, findings
 
 pytestmark = pytest.mark.usefixtures("at_noon", "seals")
 
@@ -40,11 +42,13 @@ def one_row_of_each(at_noon: object, seals: object) -> None:
     a_seal(1)
     verify_trail(by="sam")
     now = timezone.now()
-    AuditReview.objects.create(
-        period_from=now, period_to=now, signed_at=now, signed_by="sam", note="x", events=1,
-        unsealed=0, state="x",
-    )  # fmt: skip
+    sign_review(now - timedelta(days=1), now, by="sam", note="Read all of it.")
     AuditArchive.objects.create(first_seal=0, last_seal=0, events=0, at=now, by="olga", why="x")
+
+
+def but_for_the_archive() -> list[str]:
+    """The row above is none that anything vouches for."""
+    return [found for found in findings() if not found.startswith("archive ")]
 
 
 def run(statement: str) -> None:
@@ -115,13 +119,13 @@ def test_the_applications_role_gets_past_no_guard(table: str, attempt: str) -> N
     run("SET CONSTRAINTS ALL IMMEDIATE")
     with pytest.raises(Error, match=r"must be owner|permission denied"), transaction.atomic():
         as_application(attempt.format(table))
-    assert verify_trail(by="sam").findings == []
+    assert but_for_the_archive() == []
 
 
 def test_the_application_seals_verifies_and_signs_with_its_own_rights() -> None:
     with transaction.atomic():
         run("SET LOCAL ROLE vigil_app")
         act(2)
-        assert a_seal(3).count == 3
-        assert verify_trail(by="sam").findings == []
+        assert a_seal(3).count == 4
+        assert but_for_the_archive() == []
         run("RESET ROLE")

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.storage import Storage
 from django.db import connection
 
-from ops.models import AuditEvent, AuditSeal
+from ops.models import AuditEvent, AuditSeal, SealedEvent
 from ops.registry import followers
 from ops.services.sealing import seal_trail, supersede
 from ops.services.trail_return import bring_back_events
@@ -101,7 +101,7 @@ def test_that_events_came_back_is_on_record() -> None:
     bring_back_events()
     event = AuditEvent.objects.get(act="trail.brought_back")
     assert (event.who, event.kind) == ("vigil", "act")
-    assert event.details == {"first_seal": 2, "last_seal": 2, "events": 1, "moved": 0}
+    assert event.details == {"first_seal": 2, "last_seal": 2, "events": 1, "moved": 0, "twice": 0}
 
 
 def test_what_was_recorded_meanwhile_stays_and_gives_up_the_keys_of_old_events() -> None:
@@ -153,6 +153,36 @@ def test_after_a_restore_the_trail_follows_before_everybody_else() -> None:
         ),
     )
     assert first.follow() == "its seals hold nothing that the database lacks"
+
+
+@pytest.mark.parametrize("change", ["why = why", "why = 'Another.'"], ids=["same", "edited"])
+def test_an_event_that_is_in_two_seals_comes_back_in_the_first(change: str) -> None:
+    a_seal(1, 2)
+    key = AuditEvent.objects.earliest("pk").pk
+    tamper("DELETE FROM ops_sealedevent WHERE event_id = %s", key)
+    tamper(f"UPDATE ops_auditevent SET {change} WHERE id = %s", key)
+    a_seal(3)
+    set_back(0)
+
+    back = bring_back_events()
+
+    assert (back.seals, back.events, back.moved, back.twice) == (2, 3, 0, 1)
+    held = list(SealedEvent.objects.order_by("pk").values_list("seal_id", "position"))
+    assert held == [(1, 0), (1, 1), (2, 1)]
+    assert AuditEvent.objects.get(pk=key).why == "Sent by mistake."
+    assert AuditEvent.objects.get(act="trail.brought_back").details["twice"] == 1
+    assert (
+        f"seal 2, position 0, event {key}: the event is in two seals, of which this is the later"
+        " one"
+    ) in findings()
+
+
+def test_that_events_are_in_two_seals_is_said_after_a_restore() -> None:
+    a_seal(1)
+    tamper("DELETE FROM ops_sealedevent")
+    a_seal(2)
+    set_back(0)
+    assert "; 1 events are in two seals, and belong to the first" in followers()[0].follow()
 
 
 def rewind_keys(to: int) -> None:
