@@ -190,7 +190,7 @@ def _is_written(event: AuditEvent) -> bool:
         for field in _FIELDS
         if field.attname in _SAID
     }
-    return AuditEvent.objects.filter(once=event.once).values(*_SAID).first() == said
+    return bool(AuditEvent.objects.filter(once=event.once).values(*_SAID).first() == said)
 
 
 def _not_on_record(event: AuditEvent) -> NotOnRecord:

@@ -26,6 +26,7 @@ from ops import audit
 from ops.models import AuditEvent, AuditVerification
 from ops.queries.trail import came_to, lines_of, state_of, with_state
 from ops.readonly import ReadOnlyAdmin
+from ops.services.muting import is_muted
 from ops.services.sealing import newest_seal, unsealed_window
 
 # An export longer than this is narrowed first.
@@ -215,6 +216,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
 def _standing() -> dict[str, object]:
     return {
         "window": unsealed_window(),
+        "muted": is_muted(),
         "newest_seal": newest_seal(),
         "verification": AuditVerification.objects.order_by("-pk").first(),
         "most_exported": MOST_EXPORTED,

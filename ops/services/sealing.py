@@ -32,6 +32,7 @@ MOST = 5_000
 # Between two looks at the whole trail, an event that became visible late is looked for among those
 # of the last day.
 _LATELY = timedelta(days=1)
+_STOPPED = timedelta(minutes=2)
 # Whoever seals, verifies or brings back does so alone.
 _TURN = 0x5649_4749_4C02
 
@@ -46,6 +47,11 @@ class Unsealed:
 
     count: int
     oldest: datetime | None
+
+    @property
+    def is_too_long(self) -> bool:
+        """Tell whether sealing has stopped: two minutes are four seals that were not made."""
+        return self.oldest is not None and self.oldest < timezone.now() - _STOPPED
 
 
 def take_turn() -> None:

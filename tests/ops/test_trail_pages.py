@@ -16,6 +16,7 @@ from django.test import Client
 from ingestion.models import Patient
 from ops import audit
 from ops.models import AuditEvent, AuditReview
+from ops.services.muting import mute
 from ops.services.verifying import verify_trail
 from tests.cast import olga_operator
 from tests.deliveries import admit
@@ -87,6 +88,34 @@ def test_a_verification_vouches_for_no_seal_that_it_did_not_look_at(
     shown = page(olga_operator().browser, TRAIL)
     assert "Sealed in 1</a></td>" in shown
     assert "Sealed in 2</a>, verified</td>" in shown
+
+
+def test_the_page_warns_in_words_once_sealing_has_stopped(
+    operator: Client, at_noon: time_machine.Traveller
+) -> None:
+    a_seal(1)
+    act(2)
+    at_noon.shift(timedelta(minutes=2))
+    assert "Sealing has stopped" not in page(operator, TRAIL)
+
+    at_noon.shift(timedelta(seconds=1))
+    assert "<strong>Sealing has stopped:</strong> a seal is made every 30 seconds" in page(
+        operator, TRAIL
+    )
+
+    mute(by="olga", why="Restored beside the old one.")
+    assert "<strong>Sealing has stopped:</strong> this place is muted." in page(operator, TRAIL)
+
+
+def test_the_page_warns_in_words_after_a_verification_with_findings(operator: Client) -> None:
+    event = a_seal(1).events.get().event
+    tamper("UPDATE ops_auditevent SET who = 'nobody' WHERE id = %s", event.pk)
+    verify_trail(by="sam")
+    shown = page(operator, TRAIL)
+    assert (
+        "<strong>The trail is not as it was sealed:</strong> the last verification had 1 finding."
+    ) in shown
+    assert "Sealing has stopped" not in shown
 
 
 def test_an_empty_trail_says_what_will_be_here(operator: Client) -> None:
