@@ -263,13 +263,14 @@ def test_the_command_gives_and_takes_a_role() -> None:
 def test_nobody_gives_a_role_by_command_in_the_name_of_who_may_not_or_is_not() -> None:
     nora = cast.nora_nurse().user
     cast.omar_of_operations()
+    before = trail()
 
     for by in ("ghost", "nurse", "operations"):
         with pytest.raises(CommandError) as refused:
             call_command("giverole", "nurse", "security-officer", by=by, why="I say so.")
         assert refused.value.returncode == 2
     assert roles_of(nora) == set()
-    assert not trail()
+    assert trail() == before
 
 
 def test_the_command_resets_a_second_factor_of_the_last_superuser() -> None:
