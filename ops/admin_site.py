@@ -41,7 +41,7 @@ class OperatorAdminSite(AdminSite):
 
     site_header = "Vigil · operators"
     site_title = "Vigil"
-    index_title = "The record, its feeds and its rules"
+    index_title = "The operators' room"
     site_url = "/"
     # Ledgers are wide; the way back stands above each page.
     enable_nav_sidebar = False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg2
 from django.db import connection
@@ -53,15 +53,40 @@ def alone_with(server: Database, name: str) -> Iterator[None]:
 
 
 def create(server: Database, name: str) -> None:
-    """Make an empty database that those may use who may use this server's own, and nobody else."""
+    """Make an empty database that nobody may use but its owner."""
     _say_to(server, sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
     _say_to(server, sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+
+
+def open_to_users(server: Database, name: str) -> None:
+    """Let those use a database who may use this server's own, and nobody else."""
     for role, right in _rights_on(server):
         statement = sql.SQL("GRANT {} ON DATABASE {} TO {}")
         _say_to(
             server,
             statement.format(sql.SQL(right), sql.Identifier(name), sql.Identifier(role)),
         )
+
+
+def close_to_all(server: Database, name: str) -> None:
+    """Let nobody use a database any more but its owner: what is kept aside is not read."""
+    for role in {role for role, _ in _rights_on(server.named(name))} - {server.user}:
+        statement = sql.SQL("REVOKE ALL ON DATABASE {} FROM {}")
+        _say_to(server, statement.format(sql.Identifier(name), sql.Identifier(role)))
+
+
+def drop_leftovers(server: Database, *, ending: str) -> None:
+    """Drop what restores that were killed have left: nobody holds the lock of its name."""
+    with server.named(MAINTENANCE).connect() as opened, opened.cursor() as cursor:
+        cursor.execute(
+            "SELECT datname FROM pg_database"
+            " WHERE right(datname, length(%s)) = %s AND pg_get_userbyid(datdba) = %s",
+            [ending, ending, server.user],
+        )
+        names = [name for (name,) in cursor.fetchall()]
+    for name in names:
+        with suppress(TargetInUse, psycopg2.errors.ObjectInUse), alone_with(server, name):
+            drop(server, name)
 
 
 def _rights_on(server: Database) -> list[tuple[str, str]]:

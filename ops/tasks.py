@@ -59,8 +59,7 @@ def make_backup(kind: str, by: str, why: str) -> str:
 @shared_task
 def drill_backup(name: str, by: str) -> str:
     """Prove a backup because somebody asked for it. Returns how that ended."""
-    with kept_archive(name) as archive:
-        return str(drill(archive, by=by).status)
+    return str(drill(kept_archive(name), name, by=by).status)
 
 
 @shared_task(soft_time_limit=45, time_limit=55)

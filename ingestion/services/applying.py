@@ -398,13 +398,21 @@ class Applying:
     def _mark_waiting(self, table: Table) -> int:
         """Whatever a row did to it, a result without its test waits, and no other does.
 
-        A row may have begun a record that waited, and a later one of its file found the parent.
+        A row that waited and has found its test did what it did to the record: it began it, unless
+        the record was met, since then it was there before.
         """
         return self._run(
-            f"UPDATE stage_done d SET outcome = CASE WHEN t.{table.parent} IS NULL THEN {WAITING}"
-            f" ELSE {CREATED} END FROM {table.stage} s JOIN {table.name} t ON {on_identity(table)}"
-            f" WHERE d.number = {table.number} AND d.line = s.line"
-            f" AND (t.{table.parent} IS NULL) <> (d.outcome = {WAITING})"
+            f"""
+            UPDATE stage_done d SET outcome = CASE
+                WHEN t.{table.parent} IS NULL THEN {WAITING}
+                WHEN m.line IS NULL AND t.created_in_id IS NOT NULL THEN {CREATED}
+                WHEN m.line IS NULL OR m.is_same THEN {UNCHANGED}
+                WHEN m.way = {LATE} THEN {SUPERSEDED} ELSE {UPDATED} END
+            FROM {table.stage} s JOIN {table.name} t ON {on_identity(table)}
+            LEFT JOIN stage_met m ON m.number = {table.number} AND m.line = s.line
+            WHERE d.number = {table.number} AND d.line = s.line
+            AND (t.{table.parent} IS NULL) <> (d.outcome = {WAITING})
+            """
         )
 
     def _keep_waiting(self, table: Table) -> None:

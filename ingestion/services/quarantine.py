@@ -34,6 +34,7 @@ from ingestion.storage import (
     standing_for,
 )
 from ops import audit
+from ops.services.muting import require_acting
 
 ROW = "rejected row"
 
@@ -64,9 +65,10 @@ def replay_files(
 ) -> None:
     """Read files again by source time, then tell the listeners once whom it touched.
 
-    `path` says where the one file lies, `source_time` as of when it speaks. Raises NotCarriedOut,
-    before anything is read, where one of them cannot be replayed.
+    `path` says where the one file lies, `source_time` as of when it speaks. Raises NotCarriedOut
+    and PlaceMuted, before anything is read, where one of them cannot be replayed.
     """
+    require_acting()
     _require(by, why)
     ordered = sorted(files, key=lambda file: (file.source_time, file.key))
     if len(ordered) != 1 and (path is not None or source_time is not None):

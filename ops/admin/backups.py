@@ -219,7 +219,7 @@ class RestoreAdmin(ReadOnlyAdmin):
     @admin.display(description="would be lost")
     def lost(self, one: Restore) -> str:
         """Say how much lay between what came out and the moment of the drill."""
-        seconds = one.report.get("lost_seconds")
+        seconds = one.report.get("lost_seconds", one.report.get("seconds_behind"))
         if seconds is None:
             return ""
         return f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"

@@ -37,6 +37,7 @@ from ops.errors import BackupFailed, BackupRunning, OpsError
 from ops.models import Backup
 from ops.services.dumping import Written, dump
 from ops.services.holding import is_kind_held, wait_for_turn
+from ops.services.incidents import open_incident
 
 # The lock ends with its holder, so that a killed backup does not block the next.
 _LOCK = 0x5649_4749_4C20
@@ -128,11 +129,8 @@ def _who_runs() -> str:
 
 def _begin(kind: BackupKind, *, by: str) -> Backup:
     # Nobody holds the lock but we: what is on record as running was killed.
-    Backup.objects.filter(status=BackupStatus.RUNNING).update(
-        status=BackupStatus.FAILED,
-        finished_at=timezone.now(),
-        failure="It was ended before it was done.",
-    )
+    for killed in Backup.objects.filter(status=BackupStatus.RUNNING):
+        _failed(killed, BackupFailed("It was ended before it was done."))
     now = timezone.now()
     while Backup.objects.filter(name=name_for(kind, now)).exists():
         now += timedelta(seconds=1)
@@ -192,6 +190,7 @@ def _failed(backup: Backup, error: Exception) -> BackupFailed:
             status=BackupStatus.FAILED, finished_at=timezone.now(), failure=cause
         )
         audit.record("backup.failed", by=backup.by, kind="backup", key=backup.name)
+        open_incident(component="backups", title=f"{backup.name} failed", words=cause)
     return BackupFailed(f"{backup.name} could not be made, and nothing of it is kept. {cause}")
 
 

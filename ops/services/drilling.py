@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -16,30 +17,40 @@ from ops.databases import Database
 from ops.errors import OpsError
 from ops.models import Restore
 from ops.server import drop
+from ops.services.incidents import open_incident
 from ops.services.restoring import Archive, grown, require_fit, stands_as_of
 
 
-def drill(archive: Archive, *, by: str, say: Callable[[str], None] = lambda _: None) -> Restore:
+def drill(
+    opened: AbstractContextManager[Archive],
+    source: str,
+    *,
+    by: str,
+    say: Callable[[str], None] = lambda _: None,
+) -> Restore:
     """Restore into a scratch database, prove it by counts and checksums, drop it.
 
     On record with how long it took, and what would have been lost had the database gone at this
-    moment. A failure is on record with its reason, and raised.
+    moment. A failure, also to open the backup at all, is on record with its reason, an incident,
+    and raised.
     """
     began = time.monotonic()
     scratch = f"{connection.settings_dict['NAME']}_drill"
     attempt = Restore.objects.create(
         kind=RestoreKind.DRILL,
         status=RestoreStatus.RUNNING,
-        source=archive.source,
+        source=source,
         target=scratch,
         by=by,
         started_at=timezone.now(),
     )
     try:
-        require_fit(archive.about)
-        with grown(archive, beside=scratch, say=say) as restored:
-            pass
-        drop(Database.of_owner(), restored.database)
+        with opened as archive:
+            attempt.source = archive.source
+            require_fit(archive.about)
+            with grown(archive, beside=scratch, say=say) as restored:
+                pass
+            drop(Database.of_owner(), restored.database)
     except Exception as error:
         _end(attempt, RestoreStatus.FAILED, _reason(error))
         raise
@@ -61,6 +72,9 @@ def _end(attempt: Restore, status: RestoreStatus, failure: str) -> None:
     with transaction.atomic():
         attempt.save()
         audit.record(f"drill.{status.value}", by=attempt.by, kind="drill", key=attempt.pk)
+        if status == RestoreStatus.FAILED:
+            words = f"{attempt.source} was not proven. {failure}"
+            open_incident(component="backups", title="A drill failed", words=words)
 
 
 def _reason(error: Exception) -> str:

@@ -34,6 +34,7 @@ from ops.registry import Log, log_of_changes
 from ops.services.backing_up import make
 from ops.services.dumping import HashedFile, Written, contents_of
 from ops.services.holding import is_kind_held
+from ops.services.muting import is_muted
 from ops.services.restoring import Archive
 from ops.storage import AlreadyKept, backup_storage
 
@@ -51,7 +52,7 @@ def ship() -> int:
     What was written a moment ago is in a segment of its own by then. Raises KeyMissing, OSError.
     """
     log = log_of_changes()
-    if log is None:
+    if log is None or is_muted():
         return 0
     keys = recipients()
     log.switch()
@@ -154,13 +155,16 @@ def _first_segment(said: list[str]) -> str:
 
 
 @contextmanager
-def recovered_archive(until: datetime | None, *, say: Say) -> Iterator[Archive]:
+def recovered_archive(until: datetime | None, *, say: Say, cluster: str = "") -> Iterator[Archive]:
     """Give the database as it was at a moment, or as late as the log leads.
+
+    The log is that of this server's cluster; of another where that is gone, or named.
 
     Raises KeyMissing first, then NothingToRecover, BackupAltered.
     """
     identities()
-    log, manifest = own_log(), _base_before(until)
+    log = own_log()
+    manifest = _base_before(until, cluster=cluster, own=log.system())
     with tempfile.TemporaryDirectory(prefix="vigil-log-") as name:
         base, segments = Path(name) / "base.tar.gz", Path(name) / "segments"
         segments.mkdir()
@@ -174,19 +178,68 @@ def recovered_archive(until: datetime | None, *, say: Say) -> Iterator[Archive]:
             reached = recovered.until or datetime.fromisoformat(manifest["copied_at"])
             yield Archive(
                 f"{OF_THE_LOG} until {reached:%Y-%m-%d %H:%M:%S} UTC",
-                about | {"version": manifest["version"], "reaches": reached.isoformat()},
+                about
+                | {
+                    "version": manifest["version"],
+                    "reaches": reached.isoformat(),
+                    "cluster": manifest["system"],
+                },
                 lambda target: _pour(recovered.database, target),
             )
 
 
-def _base_before(until: datetime | None) -> Manifest:
-    for name in kept_names(BackupKind.BASE):
-        manifest = manifest_of(name)
-        if until is None or datetime.fromisoformat(manifest["copied_at"]) <= until:
+def _base_before(until: datetime | None, *, cluster: str, own: str) -> Manifest:
+    """Give the newest base of one cluster from before a moment. Raises NothingToRecover.
+
+    Bases of several clusters may lie in one storage: of a copy that somebody restored to look at,
+    say. The newest of all would then bring the wrong hospital back.
+    """
+    bases = [manifest_of(name) for name in kept_names(BackupKind.BASE)]
+    if not bases:
+        raise NothingToRecover(
+            "No base of the log is kept yet: the keeper makes the first within minutes of the"
+            " start. manage.py backups lists the dumps that there are."
+        )
+    wanted = _cluster_of(bases, cluster=cluster, own=own)
+    for manifest in bases:
+        is_early = until is None or datetime.fromisoformat(manifest["copied_at"]) <= until
+        if manifest["system"] == wanted and is_early:
             return manifest
     raise NothingToRecover(
-        "No base backup is kept from before that moment: manage.py backups lists what there is."
+        f"No base backup of cluster {wanted} is kept from before that moment: manage.py backups"
+        " lists what there is."
     )
+
+
+def _cluster_of(bases: list[Manifest], *, cluster: str, own: str) -> str:
+    """Say whose log is meant: the one named, else this server's own, else the only one there is."""
+    kept = {str(manifest["system"]): manifest for manifest in reversed(bases)}
+    if cluster and cluster not in kept:
+        raise NothingToRecover(f"No base of a cluster {cluster} is kept: {_told(kept)}.")
+    if cluster or own in kept:
+        return cluster or own
+    if len(kept) == 1:
+        return next(iter(kept))
+    raise NothingToRecover(
+        f"Logs of {len(kept)} clusters are kept, and none is this server's own. Say which one was"
+        f" the hospital's, with --cluster: {_told(kept)}."
+    )
+
+
+def _told(kept: dict[str, Manifest]) -> str:
+    return "; ".join(
+        f"{system} (last base {manifest['copied_at'][:16]} UTC, last written"
+        f" {_last_written(system)})"
+        for system, manifest in sorted(kept.items())
+    )
+
+
+def _last_written(system: str) -> str:
+    names = _listed(f"wal/{system}")
+    if not names:
+        return "never"
+    at = backup_storage().get_modified_time(f"wal/{system}/{names[-1]}")
+    return f"{at:%Y-%m-%dT%H:%M} UTC"
 
 
 def _fetch_base(manifest: Manifest, base: Path) -> None:

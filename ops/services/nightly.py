@@ -21,7 +21,13 @@ from ops.services.backing_up import back_up, due_kind, give_up_old
 from ops.services.configuration import back_up_configuration
 from ops.services.drilling import drill, give_up_unfinished
 from ops.services.incidents import close_incident, open_incident
-from ops.services.log_shipping import back_up_base, give_up_segments, recovered_archive, ship
+from ops.services.log_shipping import (
+    OF_THE_LOG,
+    back_up_base,
+    give_up_segments,
+    recovered_archive,
+    ship,
+)
 from ops.services.muting import is_muted
 from ops.services.rds import give_up_old_snapshots, kept_snapshots, take_snapshot
 from ops.services.restoring import kept_archive
@@ -80,11 +86,12 @@ def _is_base_due(now: datetime) -> bool:
     own = log_of_changes()
     if own is None:
         return False
-    newest = kept_names(BackupKind.BASE)[:1]
-    if not newest or began_at(newest[0]) < now - _DAY:
-        return True
-    # Another cluster than that of the newest base: its log leads nowhere.
-    return bool(manifest_of(newest[0])["system"] != own.system())
+    # Of this cluster: from the base of another its log leads nowhere.
+    system = own.system()
+    return not any(
+        began_at(name) > now - _DAY and manifest_of(name)["system"] == system
+        for name in kept_names(BackupKind.BASE)
+    )
 
 
 def _give_up(now: datetime) -> str:
@@ -95,14 +102,12 @@ def _give_up(now: datetime) -> str:
 def _drill_newest() -> str:
     give_up_unfinished()
     newest = kept_names(BackupKind.DAILY, BackupKind.WEEKLY, BackupKind.MONTHLY)[0]
-    with kept_archive(newest) as archive:
-        return str(drill(archive, by=BY))
+    return str(drill(kept_archive(newest), newest, by=BY))
 
 
 def _drill_log() -> str:
     ship()
-    with recovered_archive(None, say=lambda _: None) as archive:
-        return str(drill(archive, by=BY))
+    return str(drill(recovered_archive(None, say=lambda _: None), OF_THE_LOG, by=BY))
 
 
 def _try(what: str, act: Callable[[], str], done: list[str]) -> bool:

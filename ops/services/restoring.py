@@ -7,12 +7,14 @@ that name before is kept aside. It starts muted.
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from threading import Thread
 from typing import IO, Any
@@ -33,7 +35,18 @@ from ops.encryption import decrypt, identities
 from ops.errors import BackupDoesNotFit, OpsError, RestoreFailed, TargetInUse
 from ops.models import Restore
 from ops.registry import followers
-from ops.server import MAINTENANCE, alone_with, create, drop, exists, rename, use_of
+from ops.server import (
+    MAINTENANCE,
+    alone_with,
+    close_to_all,
+    create,
+    drop,
+    drop_leftovers,
+    exists,
+    open_to_users,
+    rename,
+    use_of,
+)
 from ops.services.dumping import contents_of
 from ops.services.muting import mute
 
@@ -107,6 +120,8 @@ def restore(
     restored.database = to
     restored.report["kept_aside"] = before
     restored.report["stands_as_of"] = stands_as_of(archive)
+    behind = started_at - datetime.fromisoformat(stands_as_of(archive))
+    restored.report["seconds_behind"] = max(0, round(behind.total_seconds()))
     with with_database(to):
         settle(restored, started_at=started_at, by=by, why=why, say=say)
     return restored
@@ -128,6 +143,7 @@ def grown(archive: Archive, *, beside: str, say: Say) -> Iterator[Restored]:
     server = Database.of_owner()
     with alone_with(server, name), _nothing_left(server, restored):
         drop(server, name)
+        drop_leftovers(server, ending="_restoring")
         create(server, name)
         with timed(restored, "restore"):
             _pour(archive, server.named(name), say=say)
@@ -180,8 +196,12 @@ def require_fit(about: Manifest) -> None:
 
 def _require_free(to: str, *, is_overwriting: bool) -> None:
     server = Database.of_owner()
-    if not 0 < len(to) <= _LONGEST_NAME - 20 or to in {MAINTENANCE, "template0", "template1"}:
-        raise TargetInUse(f"{to!r} cannot be restored into: name a database of your own.")
+    is_name = re.fullmatch(rf"[a-z_][a-z0-9_]{{0,{_LONGEST_NAME - 21}}}", to)
+    if not is_name or to in {MAINTENANCE, "template0", "template1"}:
+        raise TargetInUse(
+            f"{to!r} cannot be restored into: name a database of your own, in small letters, digits"
+            " and _."
+        )
     if not exists(server, to) or is_overwriting:
         return
     tables, sessions = use_of(server, to)
@@ -258,10 +278,12 @@ def _take_place(name: str, to: str, *, is_overwriting: bool, say: Say) -> str:
     server, before = Database.of_owner(), ""
     say(f"putting it in the place of {to}")
     connection.close()
+    open_to_users(server, name)
     if exists(server, to):
         if is_overwriting:
             before = f"{to}_before_{timezone.now():%Y%m%d%H%M%S}"
             rename(server, to, before)
+            close_to_all(server, before)
         else:
             drop(server, to)
     try:
@@ -269,6 +291,7 @@ def _take_place(name: str, to: str, *, is_overwriting: bool, say: Say) -> str:
     except psycopg2.Error:
         if before:
             rename(server, before, to)
+            open_to_users(server, to)
         raise
     return before
 

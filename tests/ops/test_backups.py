@@ -32,7 +32,7 @@ from ops.errors import (
     TargetInUse,
     WrongKey,
 )
-from ops.models import AuditEvent, Backup, Muting, Restore, SecretVersion
+from ops.models import AuditEvent, Backup, Incident, Muting, Restore, SecretVersion
 from ops.server import alone_with, create
 from ops.services.backing_up import back_up, due_kind, give_up_old, read_catalogue
 from ops.services.drilling import drill
@@ -336,6 +336,61 @@ def test_nobody_restores_over_the_servers_own_databases(place: KeptPlace) -> Non
             restore(archive, to=own, is_overwriting=True, by="olga", why="No.", say=lambda _: None)
 
 
+def test_what_is_kept_aside_is_open_to_nobody_but_its_owner(place: KeptPlace) -> None:
+    name = a_backup().name
+    bring_back(name)
+    server = Database.of_owner()
+    with server.connect(autocommit=True) as opened:
+        opened.cursor().execute(f"GRANT CONNECT ON DATABASE {target()} TO vigil_app")
+
+    before = bring_back(name, is_overwriting=True).report["kept_aside"]
+
+    with server.connect() as opened, opened.cursor() as cursor:
+        cursor.execute("SELECT has_database_privilege('vigil_app', %s, 'CONNECT')", [before])
+        assert cursor.fetchone() == (False,)
+
+
+def test_what_killed_restores_into_other_names_left_is_cleared_away_too(place: KeptPlace) -> None:
+    name = a_backup().name
+    create(Database.of_owner(), f"{target()}_other_restoring")
+
+    bring_back(name)
+
+    assert databases() == {target()}
+
+
+def test_a_restore_says_how_far_behind_it_stood(place: KeptPlace) -> None:
+    name = a_backup().name
+
+    report = bring_back(name).report
+
+    assert report["stands_as_of"] == manifest_of(name)["snapshot_at"]
+    assert 0 <= report["seconds_behind"] < 60
+
+
+def test_a_backup_that_does_not_open_is_a_drill_that_failed_and_an_incident(
+    place: KeptPlace,
+) -> None:
+    name = a_backup().name
+    _turn_a_bit(place, name)
+
+    with pytest.raises(BackupAltered):
+        drill(kept_archive(name), name, by="vigil")
+
+    assert Restore.objects.get().status == RestoreStatus.FAILED
+    assert Incident.objects.get().title == "A drill failed"
+
+
+def test_a_failed_backup_is_an_incident(place: KeptPlace) -> None:
+    place.backups.mkdir(parents=True)
+    (place.backups / "daily").write_text("A file where the folder should be.")
+
+    with pytest.raises(BackupFailed):
+        a_backup()
+
+    assert Incident.objects.get().title == f"{Backup.objects.get().name} failed"
+
+
 def test_there_are_never_two_backups_at_once(place: KeptPlace) -> None:
     with Database.of_owner().connect() as opened, opened.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [0x5649_4749_4C20])
@@ -451,8 +506,7 @@ def test_a_drill_proves_a_backup_measures_it_and_leaves_nothing(place: KeptPlace
     deliver(patient("1001"))
     name = a_backup().name
 
-    with kept_archive(name) as archive:
-        done = drill(archive, by="vigil")
+    done = drill(kept_archive(name), name, by="vigil")
 
     assert (done.status, done.source) == ("proven", name)
     assert done.report["reaches"] == manifest_of(name)["snapshot_at"]
@@ -464,8 +518,8 @@ def test_a_drill_that_proves_nothing_is_on_record_with_its_reason(place: KeptPla
     name = a_backup().name
     _claim_a_row_more(place, name)
 
-    with kept_archive(name) as archive, pytest.raises(RestoreFailed):
-        drill(archive, by="vigil")
+    with pytest.raises(RestoreFailed):
+        drill(kept_archive(name), name, by="vigil")
 
     failed = Restore.objects.get()
     assert failed.status == RestoreStatus.FAILED

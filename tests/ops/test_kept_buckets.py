@@ -84,8 +84,8 @@ def test_a_backup_in_a_bucket_is_listed_drilled_and_given_up(cloud: Cloud) -> No
     name = back_up(BackupKind.DAILY, by="olga").name
 
     assert kept_names() == [name]
-    with kept_archive(name) as archive:
-        assert drill(archive, by="vigil").report["tables"] == len(manifest_of(name)["tables"])
+    done = drill(kept_archive(name), name, by="vigil")
+    assert done.report["tables"] == len(manifest_of(name)["tables"])
     newer = back_up(BackupKind.POINT, by="olga").name
     assert give_up_old(now=timezone.now() + timedelta(days=36), by="vigil") == [name]
     assert kept_names() == [newer]

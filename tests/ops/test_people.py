@@ -240,18 +240,37 @@ def test_roles_are_shown_and_not_edited_by_hand(operator: Client) -> None:
 
 def test_the_command_gives_and_takes_a_role() -> None:
     nora = cast.nora_nurse().user
+    cast.olga_operator()
     out = io.StringIO()
     call_command(
-        "giverole", "nurse", "security-officer", by="olga", why="Named by the board.", stdout=out
+        "giverole",
+        "nurse",
+        "security-officer",
+        by="operator",
+        why="Named by the board.",
+        stdout=out,
     )
     assert out.getvalue() == "nurse is now security officer.\n"
     assert roles_of(nora) == {Role.SECURITY_OFFICER}
     call_command(
-        "giverole", "nurse", "security-officer", take=True, by="olga", why="Over.", stdout=out
+        "giverole", "nurse", "security-officer", take=True, by="operator", why="Over.", stdout=out
     )
     assert roles_of(nora) == set()
     with pytest.raises(CommandError, match="There is no user nobody"):
         call_command("giverole", "nobody", "operator", why="Who?")
+
+
+def test_nobody_gives_a_role_by_command_in_the_name_of_who_may_not_or_is_not() -> None:
+    nora = cast.nora_nurse().user
+    cast.omar_of_operations()
+    before = trail()
+
+    for by in ("ghost", "nurse", "operations"):
+        with pytest.raises(CommandError) as refused:
+            call_command("giverole", "nurse", "security-officer", by=by, why="I say so.")
+        assert refused.value.returncode == 2
+    assert roles_of(nora) == set()
+    assert trail() == before
 
 
 def test_the_command_resets_a_second_factor_of_the_last_superuser() -> None:

@@ -166,7 +166,7 @@ def test_a_database_that_is_killed_is_started_again(demo: Run) -> None:
     killed = pid_file.read_text().split()[0]
     os.kill(int(killed), signal.SIGKILL)
 
-    demo.wait_for("Database or broker ended; starting it again.", seconds=30)
+    demo.wait_for("Database or broker ended, and was started again.", seconds=30)
 
     assert eventually(lambda: pid_file.exists() and pid_file.read_text().split()[0] != killed)
     assert eventually(lambda: books(demo.data)["patients"] >= 60)

@@ -38,6 +38,7 @@ class Command(BaseCommand):
     help = "Start everything that a hospital needs, and stop it cleanly on Ctrl-C."
     requires_system_checks: list[str] = []
     requires_migrations_checks = False
+    _told = ""
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -181,9 +182,21 @@ class Command(BaseCommand):
             supervisor.look()
             rounds += 1
             if has_local and rounds % 10 == 0 and not all(localdb.status(stage.data_dir).values()):
-                self._say("Database or broker ended; starting it again.")
-                localdb.ensure(stage.data_dir)
+                self._start_again(stage)
             time.sleep(0.5)
+
+    def _start_again(self, stage: Stage) -> None:
+        """What cannot be started again is said, and ends nothing: the pages must be able to say
+        that the database is gone, while it is brought back."""
+        try:
+            localdb.ensure(stage.data_dir)
+        except localdb.LocalServicesFailed as error:
+            if str(error) != self._told:
+                self._told = str(error)
+                self._say(f"Database or broker ended. {error}")
+            return
+        self._told = ""
+        self._say("Database or broker ended, and was started again.")
 
     def _say(self, sentence: str) -> None:
         self.stdout.write(sentence)

@@ -11,6 +11,7 @@ from ingestion.services.reconciling import Reconciled, reconcile
 from ingestion.storage import Places
 from ingestion.tasks import wake_a_worker
 from ops.management.manners import MannerlyCommand
+from ops.services.muting import require_acting
 
 
 class Command(MannerlyCommand):
@@ -25,6 +26,7 @@ class Command(MannerlyCommand):
         """Reconcile, and say how many were found in each source."""
         if not settings.BUCKETS:
             raise CommandError("No bucket is declared: set HOSPITAL_BUCKETS.")
+        require_acting()
         told = reconcile(Places.from_settings(), now=timezone.now())
         if told is None:
             raise CommandError("Another process is at it just now. Nothing was done here.")

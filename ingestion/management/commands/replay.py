@@ -26,7 +26,6 @@ from ingestion.services.quarantine import (
 )
 from ingestion.storage import LOCAL
 from ops.management.manners import MannerlyCommand
-from ops.services.muting import require_acting
 
 
 class Command(MannerlyCommand):
@@ -62,7 +61,6 @@ class Command(MannerlyCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Replay, report, and exit with what happened."""
-        require_acting()
         files, left_out = _files(options)
         done: list[Replayed] = []
         try:
@@ -142,6 +140,11 @@ def _files(options: dict[str, Any]) -> tuple[list[FeedFile], list[FeedFile]]:
     if bool(options["files"]) + is_refused + is_rejected != 1:
         raise CommandError(
             "Name files, or say --refused or --rejected: one of the three.", returncode=2
+        )
+    if options["files"] and (options["feed"] or options["reason"]):
+        raise CommandError(
+            "--feed and --reason narrow --refused and --rejected; files are named as they are.",
+            returncode=2,
         )
     if options["files"]:
         return [_file(name) for name in dict.fromkeys(options["files"])], []

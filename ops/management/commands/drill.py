@@ -13,7 +13,7 @@ from ops.choices import DUMPS
 from ops.management.manners import MannerlyCommand
 from ops.management.progress import Progress
 from ops.services.drilling import drill
-from ops.services.log_shipping import recovered_archive
+from ops.services.log_shipping import OF_THE_LOG, recovered_archive
 from ops.services.restoring import kept_archive
 
 
@@ -42,8 +42,8 @@ class Command(MannerlyCommand):
         progress = Progress()
         which = recovered_archive(None, say=progress) if options["log"] else kept_archive(name)
         try:
-            with which as archive:
-                done = drill(archive, by=options["by"] or getpass.getuser(), say=progress)
+            source = OF_THE_LOG if options["log"] else name
+            done = drill(which, source, by=options["by"] or getpass.getuser(), say=progress)
         finally:
             progress.end()
         self.stdout.write(

@@ -51,7 +51,7 @@ def _restored(options: dict[str, Any], say: Progress) -> Restored:
 def _archive(options: dict[str, Any], say: Progress) -> AbstractContextManager[Archive]:
     if options["backup"]:
         return kept_archive(options["backup"])
-    return recovered_archive(_until(options), say=say)
+    return recovered_archive(_until(options), say=say, cluster=options["cluster"])
 
 
 def _until(options: dict[str, Any]) -> datetime | None:
@@ -85,6 +85,10 @@ class Command(MannerlyCommand):
             "--overwrite", action="store_true",
             help="take the place of a database that holds something; it is kept aside",
         )  # fmt: skip
+        parser.add_argument(
+            "--cluster", default="", metavar="ID",
+            help="with --at: whose log, where those of several clusters are kept",
+        )  # fmt: skip
         parser.add_argument("--why", required=True, help="the reason, for the record")
         parser.add_argument("--by", default="", help="who does it; else the system's user")
 
@@ -111,7 +115,11 @@ class Command(MannerlyCommand):
     def _tell(self, restored: Restored) -> None:
         report = restored.report
         self.stdout.write(_proof(report))
-        self.stdout.write(f"It stood as of {report['stands_as_of']}{_behind(report)}:")
+        self.stdout.write(
+            f"It stood as of {report['stands_as_of']}, {report['seconds_behind']:,} s before it was"
+            " asked for. So much of what people did is lost at most; files since then, and lines of"
+            " the sealed trail, come back:"
+        )
         for name, said in report["caught_up"].items():
             self.stdout.write(f"{name}: {said}")
         if report["kept_aside"]:
@@ -133,12 +141,6 @@ def _proof(report: dict[str, Any]) -> str:
     if "address" in report:
         return f"Read through: {found}. RDS keeps no figures to hold them against."
     return f"Proven: {found}, each as it was backed up."
-
-
-def _behind(report: dict[str, Any]) -> str:
-    if "seconds_behind" not in report:
-        return " before it caught up"
-    return f", {report['seconds_behind']:,} s before it was asked for, before it caught up"
 
 
 def _require_whole(report: dict[str, Any]) -> None:
