@@ -204,8 +204,12 @@ def test_operators_see_how_fresh_each_feed_is(
         for word in ("late", "silent", "fresh")
     ]
     assert cells == [0, 1, 2]
-    times = [cell.split("<")[0][-19:] for cell in page.split("newest_source_time")[-3:]]
-    assert times == ["2025-03-20 12:47:00", "2025-03-20 12:45:00", "2025-03-20 13:00:00"]
+    times = [cell.split("<")[0][-23:] for cell in page.split("newest_source_time")[-3:]]
+    assert times == [
+        "2025-03-20 12:47:00 CET",
+        "2025-03-20 12:45:00 CET",
+        "2025-03-20 13:00:00 CET",
+    ]
 
 
 # --- Where one row is ---------------------------------------------------------------------
