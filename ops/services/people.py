@@ -1,4 +1,5 @@
-"""Who has which role in the operators' room, and the way back in for who lost a second factor.
+"""Who has which role in the operators' room, the way back in for who lost a second factor, and the
+way out for an account that is misused.
 
 Each act is on the trail with its reason. Nobody gives himself a role, and a security officer has
 no other one: who acts does not watch himself.
@@ -7,9 +8,12 @@ no other one: who acts does not watch himself.
 from __future__ import annotations
 
 from allauth.mfa.models import Authenticator
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import Group, Permission, User
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from ops import audit
 from ops.errors import OpsError
@@ -110,6 +114,33 @@ def reset_second_factor(user: User, *, by: str, why: str) -> None:
     if not removed:
         raise NotForThisPerson(f"{user.get_username()} has no second factor to reset.")
     audit.record("second_factor.reset", by=by, kind="user", key=user.pk, why=why)
+
+
+@transaction.atomic
+def shut_out(user: User, *, by: str, why: str) -> int:
+    """Let an account open nothing any more, and end its sessions. Returns how many those were.
+
+    The account stays, since the trail names it. The second time it ends what has begun since.
+    """
+    user = _locked(user)
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    ended = _end_sessions(user)
+    audit.record(
+        "account.shut_out", by=by, kind="user", key=user.pk, why=why, details={"sessions": ended}
+    )
+    return ended
+
+
+def _end_sessions(user: User) -> int:
+    """Whose a session is stands inside it alone: each that has not expired is opened."""
+    running = Session.objects.filter(expire_date__gt=timezone.now())
+    own = [
+        session.pk
+        for session in running.iterator()
+        if session.get_decoded().get(SESSION_KEY) == str(user.pk)
+    ]
+    Session.objects.filter(pk__in=own).delete()
+    return len(own)
 
 
 def _locked(user: User) -> User:

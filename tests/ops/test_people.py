@@ -282,3 +282,31 @@ def test_the_command_resets_a_second_factor_of_the_last_superuser() -> None:
     assert trail() == [("second_factor.reset", "the machine's owner", "Lost.", {})]
     with pytest.raises(CommandError, match="no second factor to reset"):
         call_command("resetfactor", "operator", why="Again.")
+
+
+def signed_in(browser: Client) -> bool:
+    return bool(browser.get("/api/v1/session/").json()["signed_in"])
+
+
+def test_who_is_shut_out_is_out_on_every_screen_and_nobody_else_is() -> None:
+    nora, pia = cast.nora_nurse(), cast.pia_physician()
+    elsewhere = Client()
+    elsewhere.force_login(nora.user, backend="django.contrib.auth.backends.ModelBackend")
+    assert signed_in(nora.browser)
+    assert signed_in(elsewhere)
+
+    out = io.StringIO()
+    call_command("shutout", "nurse", "--by", "olga", "--why", "Misused.", stdout=out)
+
+    assert out.getvalue() == ("nurse is shut out: the account opens nothing, 2 sessions ended.\n")
+    assert (signed_in(nora.browser), signed_in(elsewhere)) == (False, False)
+    assert signed_in(pia.browser)
+    page = Client().post("/accounts/login/", {"login": "nurse", "password": cast.PASSWORD})
+    assert (page.status_code, "_auth_user_id" in page.wsgi_request.session) == (200, False)
+    assert trail() == [("account.shut_out", "olga", "Misused.", {"sessions": 2})]
+
+
+def test_an_account_that_is_not_there_cannot_be_shut_out() -> None:
+    with pytest.raises(CommandError, match="There is no user nobody"):
+        call_command("shutout", "nobody", "--why", "Misused.")
+    assert AuditEvent.objects.count() == 0
