@@ -59,12 +59,14 @@ def rotate_signing_key(folder: Path, *, now: datetime, by: str, why: str) -> Non
         signingkey.rotate_key(folder, now=now)
 
 
-def drop_old_signing_keys(folder: Path, *, now: datetime) -> int:
+def drop_old_signing_keys(folder: Path, *, now: datetime, is_at_once: bool = False) -> int:
     """Believe old keys no more whose time is over; gives how many they were.
+
+    `is_at_once`: somebody else may have them, so their time is over now.
 
     What they encrypted is encrypted anew first: else each second factor would be lost with them.
     """
-    after = timedelta(days=settings.KEEP_OLD_SIGNING_KEY_DAYS)
+    after = timedelta(days=0 if is_at_once else settings.KEEP_OLD_SIGNING_KEY_DAYS)
     due = signingkey.due_keys(folder, now=now, after=after)
     if due:
         keep_anew()

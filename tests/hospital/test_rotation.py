@@ -129,3 +129,16 @@ def test_a_check_is_given_the_password_of_now(
     seen = environment_of_a_check()
     assert seen["DATABASE_URL"] == "postgres://vigil_app:the%20new%2Fone@db.example:5432/vigil"
     assert "DATABASE_PASSWORDS" not in seen
+
+
+def test_after_a_theft_the_old_key_is_believed_no_longer(folder: Path) -> None:
+    rotate_signing_key(folder, now=NOW, by="olga", why="It was seen.")
+    assert drop_old_signing_keys(folder, now=NOW) == 0
+    assert drop_old_signing_keys(folder, now=NOW, is_at_once=True) == 1
+    assert old_keys(folder) == []
+
+
+def test_at_once_is_said_of_old_keys_alone() -> None:
+    with pytest.raises(CommandError, match="goes with --drop-old"):
+        call_command("rotatekey", "signing", "--at-once")
+    assert SecretVersion.objects.count() == 0

@@ -36,16 +36,24 @@ class Command(BaseCommand):
         parser.add_argument("--why", default="", help="the reason, for the record")
         what = parser.add_mutually_exclusive_group()
         what.add_argument("--drop-old", action="store_true", help="old keys whose time is over")
+        parser.add_argument(
+            "--at-once",
+            action="store_true",
+            help="with --drop-old, after a theft: old keys whatever their time; everybody signs in "
+            "again",
+        )
         what.add_argument("--done", action="store_true", help="it was changed by hand: note it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         by, why = options["by"] or getpass.getuser(), options["why"]
+        if options["at_once"] and not options["drop_old"]:
+            raise CommandError("--at-once goes with --drop-old. Nothing was changed.")
         if options["done"]:
             with transaction.atomic():
                 note_new_version("signing", by=by, why=why)
             self.stdout.write("Noted.")
         elif options["drop_old"]:
-            self._drop_old()
+            self._drop_old(is_at_once=options["at_once"])
         elif os.environ.get("HOSPITAL_SECRET_KEY"):
             raise CommandError(BY_HAND.format(days=settings.KEEP_OLD_SIGNING_KEY_DAYS))
         else:
@@ -56,7 +64,7 @@ class Command(BaseCommand):
                 "days more."
             )
 
-    def _drop_old(self) -> None:
+    def _drop_old(self, *, is_at_once: bool) -> None:
         from hospital.factorsecrets import keep_anew
 
         if os.environ.get("HOSPITAL_SECRET_KEY"):
@@ -65,9 +73,12 @@ class Command(BaseCommand):
                 "out of HOSPITAL_SECRET_KEY_FALLBACKS."
             )
             return
-        count = drop_old_signing_keys(settings.DATA_DIR, now=timezone.now())
+        count = drop_old_signing_keys(settings.DATA_DIR, now=timezone.now(), is_at_once=is_at_once)
         self.stdout.write(
-            f"{count} old keys are believed no more, from the next start on."
+            f"{count} old keys are believed no more, from the next start on: stop Vigil and start "
+            "it again."
             if count
+            else "There is no old key: rotate first."
+            if is_at_once
             else f"No old key is {settings.KEEP_OLD_SIGNING_KEY_DAYS} days old: none was dropped."
         )
