@@ -10,8 +10,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db.models import Count, Func, OuterRef, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast, Coalesce
 
-from ingestion.choices import RecordKind, WaitReason
-from ingestion.models import Admission, FeedFile, LabResult, LabTest, WaitingRow
+from ingestion.choices import FileStatus, RecordKind, WaitReason
+from ingestion.models import Admission, FeedFile, LabResult, LabTest, RejectedRow, WaitingRow
 
 
 def test_id_conflicts() -> QuerySet[LabTest, dict[str, object]]:
@@ -43,6 +43,18 @@ def waiting_counts() -> dict[str, int]:
             lab_test__isnull=True, result_id__isnull=False
         ).count(),
     }
+
+
+def refused_files() -> QuerySet[FeedFile]:
+    """Refused files that nobody has dismissed, the newest first."""
+    refused = FeedFile.objects.filter(status=FileStatus.REFUSED, dismissed_at__isnull=True)
+    return refused.order_by("-pk")
+
+
+def open_rejected_rows() -> QuerySet[RejectedRow]:
+    """Rejected rows that are still work, the newest first."""
+    rows = RejectedRow.objects.filter(settled_at__isnull=True)
+    return rows.select_related("feed_file").order_by("-pk")
 
 
 @dataclass(frozen=True)

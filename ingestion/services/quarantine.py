@@ -197,6 +197,7 @@ def _replayed(
 def files_to_replay(
     *,
     is_refused: bool = False,
+    since: datetime | None = None,
     feed: str = "",
     reason: str = "",
 ) -> list[FeedFile]:
@@ -204,11 +205,14 @@ def files_to_replay(
 
     `feed` is a source, a layout, or both as feeds are shown; a refused file may have no feed yet,
     and is then found by its source. `reason` is that of the refusal, or of a row that the standing
-    reading rejected and nobody has settled.
+    reading rejected and nobody has settled. With `since`, it is every file received from then on,
+    since what was read wrongly was not always rejected.
     """
     files = FeedFile.objects.select_related("feed").exclude(status=FileStatus.RECEIVED)
     refused = files.filter(status=FileStatus.REFUSED, dismissed_at__isnull=True)
-    if is_refused:
+    if since is not None:
+        found = files.filter(received_at__gte=since, dismissed_at__isnull=True)
+    elif is_refused:
         found = refused.filter(refusal=reason) if reason else refused
     else:
         rows = RejectedRow.objects.filter(settled_at__isnull=True)

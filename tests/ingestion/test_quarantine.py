@@ -553,3 +553,42 @@ def test_dismiss_takes_all_or_nothing(inbox: Path) -> None:
     assert (done.code, done.out) == (0, "1 rows and 0 files dismissed\n")
     row.refresh_from_db()
     assert (row.settlement, row.settled_by) == ("dismissed", "olga")
+
+
+def test_dismiss_alone_lists_what_is_work_by_number_and_reason_and_no_value(inbox: Path) -> None:
+    lost = put(inbox, "what,is,this\n")
+    gone = put(inbox, "and,this,too\n", key="pms/20250320T110200Z.csv")
+    dismiss_file(gone, by="olga", why="Nobody's.")
+    torn = put(inbox, PEOPLE + "P1\n", key="pms/20250320T110300Z.csv")
+    row = RejectedRow.objects.get()
+
+    said = run("dismiss")
+
+    assert (said.code, said.out.splitlines()) == (
+        0,
+        [
+            f"file {lost.pk}  {lost.key}  {lost.reason}",
+            f"row {row.pk}  file {torn.pk}, {torn.key}, line 2  {row.get_reason_display()}",
+            "1 refused files and 1 rejected rows",
+        ],
+    )
+    assert run("dismiss", "--why", "Which?").code == 2
+
+
+def test_what_came_since_a_moment_is_replayed_whether_rejected_or_not(inbox: Path) -> None:
+    put(inbox, PEOPLE + "P1,Emma,Brown,\n")
+    late = put(inbox, PEOPLE + "P2,Otto,Brown,\n", key="pms/20250320T110500Z.csv")
+    refused = put(inbox, "what,is,this\n", key="lis/20250320T110500Z.csv")
+    gone = put(inbox, "and,this,too\n", key="pms/20250320T110600Z.csv")
+    dismiss_file(gone, by="olga", why="Nobody's.")
+    later = NOON + timedelta(hours=1)
+    FeedFile.objects.exclude(pk__in=[late.pk, refused.pk, gone.pk]).update(received_at=NOON)
+    FeedFile.objects.filter(pk__in=[late.pk, refused.pk, gone.pk]).update(received_at=later)
+
+    assert files_to_replay(since=later) == [refused, late]
+    assert files_to_replay(since=later, feed="pms") == [late]
+    both = run("replay", "--since", NOON.isoformat(), "--rejected", "--why", WHY)
+    assert both.code == 2
+    reason = run("replay", "--since", NOON.isoformat(), "--reason", "columns", "--why", WHY)
+    assert reason.code == 2
+    assert Reading.objects.count() == 4

@@ -15,6 +15,7 @@ from django.core.management.base import CommandError
 from ingestion.choices import RefusalReason, RejectReason
 from ingestion.errors import NotCarriedOut, TimeZoneNotSet
 from ingestion.management.commands.ingest import printable
+from ingestion.management.instants import past_moment
 from ingestion.models import FeedFile, Reading
 from ingestion.services.quarantine import (
     Replayed,
@@ -29,7 +30,7 @@ from ops.management.manners import MannerlyCommand
 
 
 class Command(MannerlyCommand):
-    """`manage.py replay FILE… --why "…"`, or `--refused` or `--rejected` in place of files."""
+    """`manage.py replay FILE… --why "…"`, or `--refused`, `--rejected` or `--since` for many."""
 
     help = (
         "Read files again as attempts of their own, each with its own ledger, by what feeds and"
@@ -44,6 +45,10 @@ class Command(MannerlyCommand):
         parser.add_argument(
             "--rejected", action="store_true", help="all files with rejected rows, not settled"
         )
+        parser.add_argument(
+            "--since", type=past_moment, metavar="ISO",
+            help="all files received from this moment on: what was read wrongly, not only rejected",
+        )  # fmt: skip
         parser.add_argument("--feed", default="", help="of these only: a source, a layout or both")
         parser.add_argument(
             "--reason", default="", choices=sorted({*RefusalReason, *RejectReason}), metavar="R",
@@ -136,19 +141,23 @@ def _files(options: dict[str, Any]) -> tuple[list[FeedFile], list[FeedFile]]:
 
     Files that are named are never left out: what cannot be is then refused.
     """
-    is_refused, is_rejected = options["refused"], options["rejected"]
-    if bool(options["files"]) + is_refused + is_rejected != 1:
+    is_refused, is_rejected, since = options["refused"], options["rejected"], options["since"]
+    if bool(options["files"]) + is_refused + is_rejected + (since is not None) != 1:
         raise CommandError(
-            "Name files, or say --refused or --rejected: one of the three.", returncode=2
+            "Name files, or say --refused, --rejected or --since: one of the four.", returncode=2
         )
     if options["files"] and (options["feed"] or options["reason"]):
         raise CommandError(
-            "--feed and --reason narrow --refused and --rejected; files are named as they are.",
+            "--feed and --reason narrow what is many; files are named as they are.",
             returncode=2,
         )
+    if since is not None and options["reason"]:
+        raise CommandError("--reason goes with --refused or --rejected.", returncode=2)
     if options["files"]:
         return [_file(name) for name in dict.fromkeys(options["files"])], []
-    found = files_to_replay(is_refused=is_refused, feed=options["feed"], reason=options["reason"])
+    found = files_to_replay(
+        is_refused=is_refused, since=since, feed=options["feed"], reason=options["reason"]
+    )
     if options["path"] is not None:
         return found, []
     return (
