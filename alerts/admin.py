@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from alerts.models import Alert, AlertRule
-from ingestion.services.changes import note_change
+from alerts.services.rules import delete_rule, keep_rule
 from ops.readonly import ReadOnlyAdmin
 
 
@@ -52,14 +52,12 @@ class AlertRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return not is_default and super().has_delete_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: AlertRule, form: Any, change: bool) -> None:
-        """Save, and count the change: a board must not be told that nothing has changed."""
-        super().save_model(request, obj, form, change)
-        note_change()
+        """Save as the act that it is."""
+        keep_rule(obj, by=request.user.get_username())
 
     def delete_model(self, request: HttpRequest, obj: AlertRule) -> None:
-        """Delete, and count the change."""
-        super().delete_model(request, obj)
-        note_change()
+        """Delete as the act that it is."""
+        delete_rule(obj, by=request.user.get_username())
 
 
 @admin.register(Alert)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import timedelta
 
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
 from alerts.models import AlertRule
 from ingestion.models import ChangeCounter, Department, Feed, FeedFile, Patient, RejectedRow
+from ops.models import AuditEvent
 from tests.deliveries import (
     NOON,
     admission,
@@ -239,3 +242,42 @@ def test_staff_without_the_right_do_not_see_the_work_lists(operator: Client, nur
     assert nurse.get("/admin/ingestion/waiting/").status_code == 403
     assert nurse.get("/admin/ingestion/patient/").status_code == 403
     assert Patient.objects.count() > 0
+
+
+def test_a_changed_threshold_is_on_the_trail_with_what_it_was(operator: Client) -> None:
+    rule = AlertRule.objects.get()
+    address = f"/admin/alerts/alertrule/{rule.pk}/change/"
+    operator.post(address, {"threshold_hours": "4", "second_tier_hours": ""})
+
+    event = AuditEvent.objects.get(act="rule.changed")
+    assert (event.who, event.object_kind, event.object_key) == (
+        "operator", "alert rule", str(rule.pk),
+    )  # fmt: skip
+    assert event.details == {
+        "department": "",
+        "threshold_hours": 4,
+        "second_tier_hours": None,
+        "before": {"threshold_hours": 48, "second_tier_hours": 72},
+    }
+    out = io.StringIO()
+    call_command("rules", stdout=out)
+    now, before = out.getvalue().splitlines()
+    assert now == f"rule {rule.pk}: No new lab test, every other department: 4 h"
+    assert before.startswith("until 20")
+    assert before.endswith(f"rule {rule.pk}: 48 h, second tier 72 h")
+
+
+def test_a_rule_that_is_made_and_deleted_is_on_the_trail(operator: Client) -> None:
+    ward = Department.objects.get(name="Cardiology")
+    values = {"department": str(ward.pk), "threshold_hours": "96", "second_tier_hours": ""}
+    operator.post("/admin/alerts/alertrule/add/", values)
+    made = AlertRule.objects.get(department=ward)
+    operator.post(f"/admin/alerts/alertrule/{made.pk}/delete/", {"post": "yes"})
+
+    told = AuditEvent.objects.filter(object_kind="alert rule").order_by("pk")
+    hours = {"department": "Cardiology", "threshold_hours": 96, "second_tier_hours": None}
+    assert list(told.values_list("act", "details")) == [
+        ("rule.made", hours),
+        ("rule.deleted", hours),
+    ]
+    assert not AlertRule.objects.filter(department=ward).exists()
