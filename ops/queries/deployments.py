@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
+from ops.choices import DeploymentStatus
 from ops.models import Deployment
+
+
+def deployment_before(deployment: Deployment) -> Deployment | None:
+    """Give what stood on its stage before it: the latest that went through and stayed."""
+    through = [DeploymentStatus.SUCCEEDED, DeploymentStatus.OBSERVED]
+    earlier = Deployment.objects.filter(stage=deployment.stage, status__in=through)
+    return earlier.filter(pk__lt=deployment.pk).order_by("-pk").first()
 
 
 def latest_deployments(*, stage: str = "", most: int = 20) -> QuerySet[Deployment]:

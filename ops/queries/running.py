@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
@@ -53,6 +54,12 @@ def applied_migrations() -> dict[str, str]:
     """Give the last applied migration of each application."""
     applied = MigrationRecorder(connection).migration_qs.order_by("app", "name")
     return dict(applied.values_list("app", "name"))
+
+
+def migrations_before(at: datetime) -> dict[str, str]:
+    """Give the last migration of each application that had been applied by then."""
+    applied = MigrationRecorder(connection).migration_qs.filter(applied__lte=at)
+    return dict(applied.order_by("app", "name").values_list("app", "name"))
 
 
 def migrations_between(before: dict[str, str], after: dict[str, str]) -> dict[str, dict[str, str]]:

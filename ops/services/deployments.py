@@ -32,7 +32,7 @@ from ops.choices import DeploymentStatus, Moment, Stage, StepOutcome
 from ops.errors import AlreadyDeploying, DeploymentIsElsewhere, NotDone
 from ops.evidence import masked
 from ops.models import Deployment, DeploymentStep
-from ops.queries.running import Running, what_runs_here
+from ops.queries.running import Running, migrations_before, migrations_between, what_runs_here
 from ops.services.checklists import leave_checklists, require_green, require_may_except
 from ops.services.incidents import open_incident
 
@@ -251,6 +251,9 @@ def observe_place(*, by: str = BY_ITSELF) -> Deployment | None:
         return None
     now = timezone.now()
     before = last.version if last else ""
+    came = (
+        migrations_between(migrations_before(_known_at(last)), running.migrations) if last else {}
+    )
     words = f"Found in place of {before}." if before else "The first that is known of this place."
     with transaction.atomic():
         found = Deployment.objects.create(
@@ -260,6 +263,7 @@ def observe_place(*, by: str = BY_ITSELF) -> Deployment | None:
             frontend_version=running.frontend_version,
             by=by,
             status=DeploymentStatus.OBSERVED,
+            migrations=came,
             planned_at=now,
             started_at=now,
             finished_at=now,
@@ -273,6 +277,11 @@ def standing_deployment(stage: str) -> Deployment | None:
     """Give the latest deployment of a stage that went through and was not taken back."""
     through = [DeploymentStatus.SUCCEEDED, DeploymentStatus.OBSERVED]
     return Deployment.objects.filter(stage=stage, status__in=through).order_by("-id").first()
+
+
+def _known_at(deployment: Deployment) -> datetime:
+    """Since when it stands: what was migrated later came with what was deployed after it."""
+    return deployment.finished_at or deployment.planned_at
 
 
 _CAN_GO_BACK = (

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.db import IntegrityError, InternalError, transaction
+from django.db import IntegrityError, InternalError, connection, transaction
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from ops.choices import DeploymentStatus, Moment
@@ -18,7 +19,8 @@ from ops.errors import (
     NotPermitted,
 )
 from ops.models import AuditEvent, Deployment, DeploymentStep, Incident
-from ops.queries.running import migrations_between
+from ops.queries.deployments import deployment_before
+from ops.queries.running import migrations_before, migrations_between
 from ops.services.checklists import open_checklist, run_check, tick_item
 from ops.services.deployments import (
     begin_deployment,
@@ -417,3 +419,20 @@ def test_what_has_no_end_has_no_duration() -> None:
     assert deployment.duration is None
     assert deployment.started_at == timezone.now()
     assert deployment.status == DeploymentStatus.RUNNING
+
+
+def test_an_observation_says_which_migrations_came_with_what_it_found() -> None:
+    succeeded("development", "0.0.9")
+    later = timezone.now() + timedelta(minutes=1)
+    applied = MigrationRecorder(connection).migration_qs
+    applied.update(applied=timezone.now() - timedelta(days=1))
+    applied.create(app="ops", name="9999_of_tomorrow", applied=later)
+    before = migrations_before(timezone.now())["ops"]
+
+    found = observe_place()
+
+    assert found is not None
+    assert found.migrations == {"ops": {"from": before, "to": "9999_of_tomorrow"}}
+    earlier = deployment_before(found)
+    assert earlier is not None
+    assert earlier.version == "0.0.9"

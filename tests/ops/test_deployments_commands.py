@@ -285,3 +285,25 @@ def test_a_checklist_answers_in_json(checks: None) -> None:
     assert {key: one["state"] for key, one in told["items"].items()} == {
         "good": "green", "bad": "red", "look": "open",
     }  # fmt: skip
+
+
+def test_one_deployment_is_told_with_the_way_back() -> None:
+    record(*PAST, "--commit", "abcdef1")
+    record("plan", *changed(PLAN, "--release", "0.3.0")[1:], "--backup", "point/2026")
+    first, second = Deployment.objects.order_by("pk")
+    Deployment.objects.filter(pk=second.pk).update(
+        migrations={"ops": {"from": "0006_a", "to": "0007_b"}, "new": {"from": "", "to": "0001_c"}}
+    )
+
+    said = run("deployments", second.pk).out
+    assert said.splitlines()[1:] == [
+        "outcome       –",
+        "backup point  point/2026",
+        "before it     0.2.0 (abcdef1)",
+        "migrations    new: from nothing to 0001_c",
+        "migrations    ops: from 0006_a to 0007_b",
+        "to go back    manage.py migrate new zero",
+        "to go back    manage.py migrate ops 0006_a",
+    ]
+    assert run("deployments", first.pk).out.splitlines()[-1] == "migrations    none is on record"
+    assert run("deployments", 999_999).code == 2

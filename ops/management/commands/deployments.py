@@ -13,20 +13,22 @@ from django.utils.timesince import timesince
 from ops.choices import Stage
 from ops.management.manners import WRONG_ARGUMENTS, MannerlyCommand
 from ops.models import Deployment
-from ops.queries.deployments import latest_deployments
+from ops.queries.deployments import deployment_before, latest_deployments
 from ops.services.stages import StageWord, differences, word_of
 
 
 class Command(MannerlyCommand):
-    """`manage.py deployments [--stage S] [--last N] [--json] | --diff ONE OTHER`."""
+    """`manage.py deployments [NUMBER] [--stage S] [--last N] [--json] | --diff ONE OTHER`."""
 
     help = (
-        "List what was deployed, newest first; or say in what two stages differ, each by its own"
-        " word in the storage of the backups. Exits with 1 where a stage is not known."
+        "List what was deployed, newest first; or tell all of one, with the way back; or say in"
+        " what two stages differ, each by its own word in the storage of the backups. Exits with 1"
+        " where a stage is not known."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare what is asked."""
+        parser.add_argument("number", nargs="?", type=int, help="tell all of this one")
         parser.add_argument("--stage", choices=Stage.values)
         parser.add_argument("--last", type=int, default=20, metavar="N", help="default: 20")
         parser.add_argument("--json", action="store_true", help="answer in JSON")
@@ -39,6 +41,9 @@ class Command(MannerlyCommand):
         if options["diff"]:
             self._differences(*(Stage(name) for name in options["diff"]))
             return
+        if options["number"] is not None:
+            self._tell(options["number"])
+            return
         found = list(latest_deployments(stage=options["stage"] or "", most=options["last"]))
         if options["json"]:
             self.stdout.write(json.dumps([_facts(each) for each in found]))
@@ -47,6 +52,27 @@ class Command(MannerlyCommand):
             self.stdout.write(_line(each))
         if not found:
             self.stdout.write("No deployment is on record here.")
+
+    def _tell(self, number: int) -> None:
+        found = Deployment.objects.filter(pk=number).first()
+        if found is None:
+            raise CommandError(
+                f"There is no deployment {number}: `manage.py deployments` lists them.",
+                returncode=WRONG_ARGUMENTS,
+            )
+        self.stdout.write(_line(found))
+        self.stdout.write(f"outcome       {found.outcome or '–'}")
+        self.stdout.write(f"backup point  {found.backup_point or 'none is named'}")
+        earlier = deployment_before(found)
+        if earlier is not None:
+            commit = earlier.commit or "no commit is on record"
+            self.stdout.write(f"before it     {earlier.version} ({commit})")
+        for app, (before, after) in _changes(found).items():
+            self.stdout.write(f"migrations    {app}: from {before or 'nothing'} to {after}")
+        for app, (before, _) in _changes(found).items():
+            self.stdout.write(f"to go back    manage.py migrate {app} {before or 'zero'}")
+        if not found.migrations:
+            self.stdout.write("migrations    none is on record")
 
     def _differences(self, one: Stage, other: Stage) -> None:
         words = [word_of(one), word_of(other)]
@@ -60,6 +86,11 @@ class Command(MannerlyCommand):
             self.stdout.write(f"{each.what}: {each.one} | {each.other}")
         if not found:
             self.stdout.write("They do not differ in anything that is told.")
+
+
+def _changes(found: Deployment) -> dict[str, tuple[str, str]]:
+    """Give each application's last migration before and after."""
+    return {app: (each["from"], each["to"]) for app, each in found.migrations.items()}
 
 
 def _age(word: StageWord) -> str:
