@@ -48,12 +48,12 @@ def environment(data: Path, **more: str) -> dict[str, str]:
     return kept | {"HOSPITAL_DATA_DIR": str(data)} | more
 
 
-def start(data: Path, **more: str) -> Run:
+def start(data: Path, *, code: Path = PROJECT, **more: str) -> Run:
     terminal = data.parent / f"{data.name}.terminal"
     with terminal.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, str(PROJECT / "manage.py"), "run"],
-            env=environment(data, **more), stdin=subprocess.DEVNULL, stdout=out,
+            [sys.executable, str(code / "manage.py"), "run"],
+            env=environment(data, **more), cwd=code, stdin=subprocess.DEVNULL, stdout=out,
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     return Run(data, process, terminal)

@@ -1,0 +1,1 @@
+"""The runbooks, each carried out in the situation that it describes."""
