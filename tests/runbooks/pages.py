@@ -1,9 +1,10 @@
 """A runbook as a test carries it out: the very commands that stand in the page, in its order.
 
-Knows the form of the pages (docs/runbooks/README.md): each `### N. …` is a step; its `sh` blocks are
-what is typed, `exit=N` behind the word `sh` says how it ends (else with 0; ANY where it depends), and the `text` block
-behind one is what must be seen, line for line, with `…` for whatever differs. An `address` block is
-a page to open in a browser. Words in capitals are placeholders, which the test fills in.
+Knows the form of the pages (docs/runbooks/README.md): each `### N. …` is a step; its `sh` blocks
+are what is typed, `exit=N` behind the word `sh` says how it ends (else with 0; ANY where it
+depends), and the `text` block behind one is what must be seen, line for line, with `…` for whatever
+differs. An `address` block is a page to open in a browser. Words in capitals are placeholders,
+which the test fills in.
 """
 
 from __future__ import annotations
@@ -56,10 +57,14 @@ class Step:
 
 @dataclass
 class Runbook:
-    """One page, and which of its steps have been carried out."""
+    """One page, and which of its steps have been carried out.
+
+    `instead` says what is done in the place of a command that would not end by itself.
+    """
 
     steps: dict[str, Step]
     done: set[str] = field(default_factory=set)
+    instead: dict[str, Callable[[], object]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, name: str) -> Runbook:
@@ -70,22 +75,15 @@ class Runbook:
         assert len(steps) == len(read), "two steps bear one name"
         return cls(steps)
 
-    def do(
-        self,
-        name: str,
-        terminal: Terminal,
-        instead: Mapping[str, Callable[[], object]] | None = None,
-        **words: str,
-    ) -> list[str]:
+    def do(self, name: str, terminal: Terminal, **words: str) -> list[str]:
         """Type what a step says, and hold each answer against what it promises.
 
-        `words` fill in placeholders; `instead` says what is done in the place of a command that
-        would not end. Returns what was said to each.
+        `words` fill in placeholders. Returns what was said to each.
         """
         self.done.add(name)
         commands = self.steps[name].commands
         assert commands, f"step {name} has no command: by_hand()"
-        return [_typed(each, terminal, words, instead or {}) for each in commands]
+        return [_typed(each, terminal, words, self.instead) for each in commands]
 
     def by_hand(self, name: str, act: Callable[[], object]) -> None:
         """Do what a step says in words alone."""
@@ -139,6 +137,7 @@ def _typed(
 
 
 def _filled(text: str, words: Mapping[str, str]) -> str:
-    for name, value in words.items():
-        text = re.sub(rf"(?<!\w){name}(?![\w=])", lambda _, v=value: v, text)
-    return text
+    if not words:
+        return text
+    names = "|".join(map(re.escape, words))
+    return re.sub(rf"(?<!\w)({names})(?![\w=])", lambda found: words[found[1]], text)

@@ -42,7 +42,7 @@ _LAYOUTS = {
 
 @dataclass
 class Hospital:
-    """One place with DEMO=0, whether it runs or not; its data folder may move to another machine."""
+    """One place with DEMO=0, whether it runs or not; its data folder may be another machine's."""
 
     data: Path
     port: int = field(default_factory=free_port)
@@ -97,9 +97,16 @@ class Hospital:
         """Type a command in the operator's terminal."""
         typed = command.replace(".venv/bin/python", sys.executable)
         done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", typed], cwd=self.code, env=self.environment, check=False, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=180,
-        )  # fmt: skip
+            ["bash", "-o", "pipefail", "-c", typed],
+            cwd=self.code,
+            env=self.environment,
+            check=False,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            timeout=180,
+        )
         return Ended(done.returncode, done.stdout)
 
     def manage(self, *arguments: str, **more: str) -> str:

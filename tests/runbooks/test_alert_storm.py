@@ -1,4 +1,4 @@
-"""A storm of alerts: a threshold by mistake, dates the other way round, a wrong zone, empty files."""
+"""A storm of alerts: a threshold by mistake, dates turned round, a wrong zone, empty files."""
 
 from __future__ import annotations
 

@@ -1,0 +1,84 @@
+"""The database of a running hospital is lost on its machine, and brought back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+from tests.runbooks.pages import Runbook
+from tests.runbooks.places import Browser, Hospital
+from tests.stage.test_run import eventually
+
+ACTS = "SELECT who, act, why FROM ops_auditevent WHERE act = 'account.shut_out'"
+
+
+def test_a_lost_database_comes_back_with_acts_alerts_and_files_and_acts_again(
+    hospital: Hospital,
+) -> None:
+    book = Runbook.read("restore")
+    book.instead = {"make run": hospital.start}
+    hospital.make_user("carl")
+    dump = hospital.manage("backup", "--why", "Tonight's.").partition(":")[0]
+    hospital.manage("backup", "base")
+    hospital.manage("shutout", "carl", "--by", "olga", "--why", "He left.")
+    hospital.admit("R-due", hours=60)
+    hospital.order("lab", "R-other", hours=5)
+    assert eventually(lambda: "R-due" in hospital.alerts())
+    alerts = hospital.alerts()
+    hospital.manage("shiplog")
+    destroy(hospital.data)
+    hospital.admit("R-later", hours=55)  # the systems go on writing
+
+    (told,) = book.do("1", hospital)
+    assert dump in told
+    book.by_hand("2", hospital.stop)
+    bases = aside(hospital)
+    assert "No base backup" in hospital.type(book.steps["3"].commands[0].typed).said
+    book.do("B1", hospital, BACKUP=dump, YOU="olga")
+    assert hospital.ask(ACTS) == set()
+    assert {"R-due", "R-later"} <= hospital.alerts().keys()
+
+    back(hospital, bases)
+    destroy(hospital.data)
+    book.do("3", hospital, YOU="olga")
+    assert hospital.ask(ACTS) == {("olga", "account.shut_out", "He left.")}
+    assert alerts.items() <= hospital.alerts().items()
+    assert "R-later" in hospital.alerts()
+    book.do("4", hospital)
+    book.do("5", hospital)
+    book.do("6", hospital)
+    muted = hospital.order("lab", "R-due", hours=1)
+    book.do("7", hospital, YOU="olga")
+    assert hospital.ingested(muted)
+    assert eventually(lambda: "R-due" not in hospital.alerts())
+    book.do("8", hospital)
+    book.do("9", hospital, YOU="olga")
+
+    browser = Browser(hospital)
+    assert browser.sign_in("olga")
+    assert not Browser(hospital).sign_in("carl")
+    assert hospital.books()["balanced"] is True
+    assert book.left() == []
+
+
+def destroy(data: Path) -> None:
+    """Let the database die and its folder be lost."""
+    cluster = data / "postgres" / "cluster"
+    pid = int((cluster / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(data / "postgres", ignore_errors=True)
+    shutil.rmtree(data / "postgres", ignore_errors=True)
+
+
+def aside(place: Hospital) -> Path:
+    """Let the bases be lost."""
+    kept = place.data.parent / "bases"
+    shutil.move(place.data / "backups" / "base", kept)
+    return kept
+
+
+def back(place: Hospital, kept: Path) -> None:
+    """Let them be found again."""
+    shutil.move(kept, place.data / "backups" / "base")
