@@ -56,6 +56,11 @@ class Hospital:
         return Path(self.settings.get("HOSPITAL_INBOX_DIR") or self.data / "inbox")
 
     @property
+    def backups(self) -> Path:
+        """Where its backups are kept."""
+        return Path(self.settings.get("HOSPITAL_BACKUP_DIR") or self.data / "backups")
+
+    @property
     def own(self) -> dict[str, str]:
         """What its service and its operators' terminal have set."""
         return {

@@ -68,17 +68,22 @@ def destroy(data: Path) -> None:
     cluster = data / "postgres" / "cluster"
     pid = int((cluster / "postmaster.pid").read_text().split()[0])
     os.kill(pid, signal.SIGKILL)
-    shutil.rmtree(data / "postgres", ignore_errors=True)
-    shutil.rmtree(data / "postgres", ignore_errors=True)
+    shutil.rmtree(data / "postgres", ignore_errors=True)  # dying processes still write there
+    assert eventually(lambda: _is_gone(data / "postgres"))
+
+
+def _is_gone(folder: Path) -> bool:
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
 
 
 def aside(place: Hospital) -> Path:
     """Let the bases be lost."""
     kept = place.data.parent / "bases"
-    shutil.move(place.data / "backups" / "base", kept)
+    shutil.move(place.backups / "base", kept)
     return kept
 
 
 def back(place: Hospital, kept: Path) -> None:
     """Let them be found again."""
-    shutil.move(kept, place.data / "backups" / "base")
+    shutil.move(kept, place.backups / "base")
