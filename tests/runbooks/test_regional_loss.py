@@ -41,6 +41,7 @@ def test_another_machine_takes_over_with_what_was_known_and_only_when_it_is_told
     book.do("10", hospital, ADDRESS=f"http://127.0.0.1:{hospital.port}")
     book.do("11", hospital)
     book.do("12", hospital, YOU="olga")
+    book.do("13", hospital, YOU="olga")
 
     assert hospital.ingested(unread)
     assert eventually(lambda: "G-due" not in hospital.alerts())
@@ -55,6 +56,7 @@ def lose_everything_but_storage_key_and_files(place: Hospital) -> None:
     elsewhere.mkdir()
     place.end()
     shutil.move(place.data / "backups", elsewhere / "backups")
+    shutil.move(place.data / "seals", elsewhere / "seals")
     shutil.move(place.data / "inbox", elsewhere / "inbox")
     (elsewhere / "safe").mkdir()
     shutil.move(place.data / "secrets" / "backup-key", elsewhere / "safe" / "backup-key")
@@ -69,5 +71,6 @@ def new_machine(place: Hospital) -> None:
     place.settings |= {
         "HOSPITAL_BACKUP_DIR": str(elsewhere / "backups"),
         "HOSPITAL_BACKUP_KEY_FILE": str(elsewhere / "safe" / "backup-key"),
+        "HOSPITAL_SEAL_DIR": str(elsewhere / "seals"),
         "HOSPITAL_INBOX_DIR": str(elsewhere / "inbox"),
     }

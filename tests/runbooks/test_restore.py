@@ -55,6 +55,7 @@ def test_a_lost_database_comes_back_with_acts_alerts_and_files_and_acts_again(
     assert eventually(lambda: "R-due" not in hospital.alerts())
     book.do("8", hospital)
     book.do("9", hospital, YOU="olga")
+    book.do("10", hospital, YOU="olga")
 
     browser = Browser(hospital)
     assert browser.sign_in("olga")
