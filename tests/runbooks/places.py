@@ -8,8 +8,10 @@ from __future__ import annotations
 import http.cookiejar
 import json
 import re
+import shlex
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -33,6 +35,8 @@ _OPEN_ALERTS = (
     " ON a.id = l.admission_id JOIN ingestion_patient p ON p.id = a.patient_id"
     " WHERE l.status = 'open' AND l.unknown_since IS NULL"
 )
+# What a backup says while another is made: the pages say to wait and to type it again.
+_ANOTHER = re.compile("wait for its end|try again in a minute")
 _LAYOUTS = {
     "patients": "patient_id first_name last_name date_of_birth",
     "admissions": "patient_id hospitalization_case_number admission_date admission_time department",
@@ -99,7 +103,16 @@ class Hospital:
         localdb.stop(self.data)
 
     def type(self, command: str) -> Ended:
-        """Type a command in the operator's terminal."""
+        """Type a command in the operator's terminal; again where another backup was just made."""
+        ended = self._typed(command)
+        for _ in range(20):
+            if not _ANOTHER.search(ended.said):
+                break
+            time.sleep(3)
+            ended = self._typed(command)
+        return ended
+
+    def _typed(self, command: str) -> Ended:
         typed = command.replace(".venv/bin/python", sys.executable)
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", typed],
@@ -116,12 +129,10 @@ class Hospital:
 
     def manage(self, *arguments: str, **more: str) -> str:
         """Run a command that is no step: for planting, and for looking."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=self.code, env=self.environment | more,
-            check=False, text=True, capture_output=True, timeout=180,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        given = " ".join(f"{name}={shlex.quote(value)}" for name, value in more.items())
+        ended = self.type(f"{given} .venv/bin/python manage.py {shlex.join(arguments)}")
+        assert ended.status == 0, ended.said
+        return ended.said
 
     def make_user(self, name: str) -> None:
         """Make a superuser with the tests' password."""
@@ -132,7 +143,7 @@ class Hospital:
 
     def overdue(self) -> dict[str, str]:
         """Tell who is beyond the threshold, and how that stands."""
-        told = json.loads(self.manage("overdue", "--json"))["patients"]
+        told = json.loads(self.manage("overdue", "--json").splitlines()[-1])["patients"]
         return {one["patient_id"]: one["state"] for one in told}
 
     def alerts(self) -> dict[str, int]:
@@ -145,7 +156,7 @@ class Hospital:
 
     def books(self) -> dict[str, Any]:
         """Count what is on record."""
-        told: dict[str, Any] = json.loads(self.manage("books", "--json"))
+        told: dict[str, Any] = json.loads(self.manage("books", "--json").splitlines()[-1])
         return told
 
     def deliver(

@@ -74,6 +74,7 @@ def test_a_bad_upgrade_is_rolled_back_and_where_it_spoilt_rows_its_backup_comes_
 ) -> None:
     book = Runbook.read("roll-back")
     book.instead = {"make run": place.start}
+    place.manage("backup", "daily")
     place.start()
     place.make_user("olga")
     place.admit("U-due", hours=60)
@@ -96,8 +97,8 @@ def test_a_bad_upgrade_is_rolled_back_and_where_it_spoilt_rows_its_backup_comes_
     back = told.partition("to go back")[2].split()
     assert back[:4] == ["manage.py", "migrate", "alerts", back[3]]
     book.do("4", place, YOU="olga")
-    book.by_hand("5", place.stop)
     assert place.ask(TABLE) == {(True,)}
+    book.by_hand("5", place.stop)
     book.do("B2", place, APP="alerts", MIGRATION=back[3])
     assert place.ask(TABLE) == {(False,)}
     book.do("A1", place, COMMIT=commit)
