@@ -15,6 +15,7 @@ from ops.models import AuditEvent
 from ops.roles import Role
 from ops.services.people import (
     NotForThisPerson,
+    end_all_sessions,
     give_role,
     may_give,
     may_reset,
@@ -310,3 +311,22 @@ def test_an_account_that_is_not_there_cannot_be_shut_out() -> None:
     with pytest.raises(CommandError, match="There is no user nobody"):
         call_command("shutout", "nobody", "--why", "Misused.")
     assert AuditEvent.objects.count() == 0
+
+
+def test_every_session_is_ended_and_that_is_on_the_trail() -> None:
+    nora, pia = cast.nora_nurse(), cast.pia_physician()
+    assert end_all_sessions(by="olga", why="A key was stolen.") >= 2
+    assert (signed_in(nora.browser), signed_in(pia.browser)) == (False, False)
+    assert trail() == [("sessions.ended", "olga", "A key was stolen.", {})]
+
+
+def test_sign_ins_of_an_account_are_told_with_their_address_and_so_are_refusals() -> None:
+    cast.nora_nurse()
+    browser = Client(REMOTE_ADDR="192.0.2.7")
+    browser.post("/accounts/login/", {"login": "nurse", "password": "wrong"})
+    browser.post("/accounts/login/", {"login": "nurse", "password": cast.PASSWORD})
+    out = io.StringIO()
+    call_command("signins", "nurse", stdout=out)
+    told = out.getvalue().splitlines()
+    assert "  192.0.2.7  signed in" in told[0]
+    assert told[-1].startswith("1 sign-ins, ")

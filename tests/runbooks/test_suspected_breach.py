@@ -49,11 +49,11 @@ def test_a_misused_account_is_shut_out_and_what_it_did_and_knew_is_dealt_with(
     assert hospital.ask(HOLDS) == {("everything", "olga")}
     _, verified = book.do("4", hospital, YOU="olga")
     assert "findings. The trail" not in verified
-    trail, signed_in, failed = book.opened("5", NAME="mallory")
+    (trail,) = book.opened("5", NAME="mallory")
+    (told,) = book.do("5", hospital, NAME="mallory")
+    assert told.count("127.0.0.1  signed in") == 2
     assert "rule.changed" in owner.get(trail)
     assert patient in owner.get(trail)
-    assert owner.get(signed_in).count("127.0.0.1") >= 2
-    assert "access attempt" in owner.get(failed)
 
     for role in ("application", "owner", "reports"):
         book.do("6", hospital, ROLE=role, YOU="olga")

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from hospital.rotation import drop_old_signing_keys, rotate_signing_key
+from ops.services.people import end_all_sessions
 from ops.services.secrets import note_new_version
 
 BY_HAND = """\
@@ -54,6 +55,9 @@ class Command(BaseCommand):
             self.stdout.write("Noted.")
         elif options["drop_old"]:
             self._drop_old(is_at_once=options["at_once"])
+            if options["at_once"]:
+                ended = end_all_sessions(by=by, why=why)
+                self.stdout.write(f"{ended} sessions ended: everybody signs in again.")
         elif os.environ.get("HOSPITAL_SECRET_KEY"):
             raise CommandError(BY_HAND.format(days=settings.KEEP_OLD_SIGNING_KEY_DAYS))
         else:
