@@ -323,10 +323,17 @@ def test_every_session_is_ended_and_that_is_on_the_trail() -> None:
 def test_sign_ins_of_an_account_are_told_with_their_address_and_so_are_refusals() -> None:
     cast.nora_nurse()
     browser = Client(REMOTE_ADDR="192.0.2.7")
-    browser.post("/accounts/login/", {"login": "nurse", "password": "wrong"})
     browser.post("/accounts/login/", {"login": "nurse", "password": cast.PASSWORD})
     out = io.StringIO()
     call_command("signins", "nurse", stdout=out)
     told = out.getvalue().splitlines()
     assert "  192.0.2.7  signed in" in told[0]
-    assert told[-1].startswith("1 sign-ins, ")
+    assert told[-1].endswith("0 places from where it was refused")
+
+    elsewhere = Client(REMOTE_ADDR="192.0.2.7")
+    elsewhere.post("/accounts/login/", {"login": "carl", "password": "wrong"})
+    out = io.StringIO()
+    call_command("signins", "carl", stdout=out)
+    refused, counted = out.getvalue().splitlines()
+    assert refused.endswith("  192.0.2.7  refused, 1 times")
+    assert counted == "0 sign-ins, 1 places from where it was refused"
