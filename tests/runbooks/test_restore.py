@@ -22,7 +22,7 @@ def test_a_lost_database_comes_back_with_acts_alerts_and_files_and_acts_again(
     book = Runbook.read("restore")
     book.instead = {"make run": hospital.start}
     hospital.make_user("carl")
-    dump = hospital.manage("backup", "--why", "Tonight's.").partition(":")[0]
+    dump = hospital.back_up()
     hospital.manage("backup", "base")
     hospital.manage("shutout", "carl", "--by", "olga", "--why", "He left.")
     hospital.admit("R-due", hours=60)

@@ -81,7 +81,7 @@ def test_a_bad_upgrade_is_rolled_back_and_where_it_spoilt_rows_its_backup_comes_
     key = place.order("lab", "U-other", hours=5)
     assert place.ingested(key)
     commit = git(place.code, "rev-parse", "HEAD")
-    backup = place.manage("backup", "--why", "Upgrade").partition(":")[0]
+    backup = place.back_up()
     place.stop()
     upgrade_badly(place.code)
     place.start()

@@ -48,7 +48,7 @@ def test_new_passwords_and_keys_break_nothing_and_old_ones_open_nothing(
 
 
 def test_a_new_key_of_the_backups_opens_new_ones_and_the_old_ones_too(hospital: Hospital) -> None:
-    old = hospital.manage("backup").partition(":")[0]
+    old = hospital.back_up()
     BOOK.do("C1", hospital, YOU="olga")
     key = hospital.settings.get("HOSPITAL_BACKUP_KEY_FILE") or hospital.data / "secrets/backup-key"
     BOOK.by_hand("C2", lambda: shutil.copy(key, hospital.data.parent / "in-the-safe"))
