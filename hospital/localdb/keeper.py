@@ -103,10 +103,12 @@ class EmbeddedLog:
         return sorted(path for path in self.folder.glob("*.gz") if _SEGMENT.fullmatch(path.name))
 
     def system(self) -> str:
-        """Name the cluster by its identifier."""
-        with self._as_keeper().connect(autocommit=True) as opened, opened.cursor() as cursor:
+        """Name the cluster by its identifier; also a new one, which has no keeper yet."""
+        server = Postgres(self._place)
+        with contextlib.closing(server.connect("postgres")) as opened, opened.cursor() as cursor:
             cursor.execute("SELECT system_identifier FROM pg_control_system()")
-            return str(cursor.fetchone()[0])
+            ((identifier,),) = cursor.fetchall()
+            return str(identifier)
 
     def base(self) -> subprocess.Popen[bytes]:
         """Start a base backup onto standard output."""

@@ -38,7 +38,7 @@ def test_a_lost_database_comes_back_with_acts_alerts_and_files_and_acts_again(
     assert dump in told
     book.by_hand("2", hospital.stop)
     bases = aside(hospital)
-    assert "No base backup" in hospital.type(book.steps["3"].commands[0].typed).said
+    assert "No base of the log is kept" in hospital.type(book.steps["3"].commands[0].typed).said
     book.do("B1", hospital, BACKUP=dump, YOU="olga")
     # What was done since is undone, and the trail, back from its seals, says what that was.
     assert hospital.ask(CARL) == {(True,)}
