@@ -75,15 +75,16 @@ class Runbook:
         assert len(steps) == len(read), "two steps bear one name"
         return cls(steps)
 
-    def do(self, name: str, terminal: Terminal, **words: str) -> list[str]:
+    def do(self, name: str, terminal: Terminal, more: str = "", **words: str) -> list[str]:
         """Type what a step says, and hold each answer against what it promises.
 
-        `words` fill in placeholders. Returns what was said to each.
+        `words` fill in placeholders; `more` is typed behind, where the page says so.
+        Returns what was said to each.
         """
         self.done.add(name)
         commands = self.steps[name].commands
         assert commands, f"step {name} has no command: by_hand()"
-        return [_typed(each, terminal, words, self.instead) for each in commands]
+        return [_typed(each, terminal, words, self.instead, more) for each in commands]
 
     def by_hand(self, name: str, act: Callable[[], object]) -> None:
         """Do what a step says in words alone."""
@@ -123,11 +124,12 @@ def _typed(
     terminal: Terminal,
     words: Mapping[str, str],
     instead: Mapping[str, Callable[[], object]],
+    more: str,
 ) -> str:
     if command.typed in instead:
         instead[command.typed]()
         return ""
-    ended = terminal.type(_filled(command.typed, words))
+    ended = terminal.type(f"{_filled(command.typed, words)}{more}")
     assert command.status in {None, ended.status}, f"{command.typed}\n{ended.said}"
     for line in command.seen.splitlines():
         pattern = ".*".join(re.escape(piece) for piece in _filled(line.strip(), words).split("…"))

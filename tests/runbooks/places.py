@@ -140,6 +140,19 @@ class Hospital:
         found: list[str] = re.findall(r"^(point-\w+):", said, flags=re.MULTILINE)
         return found[-1]
 
+    def which_log(self, cluster: str) -> str:
+        """Say whose log is meant, where the storage has those of several clusters."""
+        kept = {
+            json.loads(path.read_text())["system"]
+            for path in (self.backups / "base").glob("*/manifest.json")
+        }
+        return f" --cluster {cluster}" if len(kept) > 1 else ""
+
+    def cluster(self) -> str:
+        """Give the number of the cluster that runs."""
+        ((number,),) = self.ask("SELECT system_identifier::text FROM pg_control_system()")
+        return str(number)
+
     def make_user(self, name: str) -> None:
         """Make a superuser with the tests' password."""
         self.manage(

@@ -24,11 +24,12 @@ def test_another_machine_takes_over_with_what_was_known_and_only_when_it_is_told
     alerts, acts = hospital.alerts(), hospital.ask(ACTS)
     hospital.manage("sealaudit")  # the clock does it each 30 seconds
     hospital.manage("shiplog")  # and this each 20
+    cluster = hospital.cluster()
     lose_everything_but_storage_key_and_files(hospital)
 
     book.by_hand("1", lambda: new_machine(hospital))
     book.do("2", hospital)
-    book.do("3", hospital, YOU="olga")
+    book.do("3", hospital, hospital.which_log(cluster), YOU="olga")
     assert acts <= hospital.ask(ACTS)
     assert alerts.items() <= hospital.alerts().items()
     book.do("4", hospital)

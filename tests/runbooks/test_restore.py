@@ -31,6 +31,7 @@ def test_a_lost_database_comes_back_with_acts_alerts_and_files_and_acts_again(
     alerts = hospital.alerts()
     hospital.manage("sealaudit")  # the clock does it each 30 seconds
     hospital.manage("shiplog")  # and this each 20
+    cluster = hospital.cluster()
     destroy(hospital.data)
     hospital.admit("R-later", hours=55)  # the systems go on writing
 
@@ -47,7 +48,7 @@ def test_a_lost_database_comes_back_with_acts_alerts_and_files_and_acts_again(
 
     back(hospital, bases)
     destroy(hospital.data)
-    book.do("3", hospital, YOU="olga")
+    book.do("3", hospital, hospital.which_log(cluster), YOU="olga")
     assert hospital.ask(CARL) == {(False,)}
     assert hospital.ask(ACTS) == {("olga", "account.shut_out", "He left.")}
     assert alerts.items() <= hospital.alerts().items()
