@@ -76,7 +76,8 @@ OTHER_DATABASES = tuple(
     statement
     for other in ("postgres", "template1")
     for statement in (
-        f"REVOKE ALL ON DATABASE {other} FROM PUBLIC",
+        # An earlier version gave the application rights on the second.
+        f"REVOKE ALL ON DATABASE {other} FROM PUBLIC, {{application}}, {{reports}}",
         f"GRANT CONNECT ON DATABASE {other} TO {{owner}}",
     )
 )
