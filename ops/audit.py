@@ -86,9 +86,10 @@ def record(
     if not connection.in_atomic_block:
         raise RuntimeError("an act is recorded in its own transaction")
     event = _event(EventKind.ACT, act, by, kind, key, why, details, patient)
-    if not _write(event):
+    written = _write(event)
+    if written is None:
         raise _not_on_record(event)
-    return event
+    return written
 
 
 def look(
@@ -114,7 +115,7 @@ def look(
     event = _event(EventKind.LOOK, act, by.get_username(), kind, key, "", details, patient)
     event.at, event.user_key, event.once = now, str(by.pk), once
     # Of two requests at one instant both may come as far as this: the database lets one write.
-    if not _write(event) and not _is_written(event):
+    if _write(event) is None and not _is_written(event):
         raise _not_on_record(event)
     if once:
         # Not before it is kept: what is rolled back must not count as written.
@@ -149,9 +150,9 @@ def _event(
     )
 
 
-def _write(event: AuditEvent) -> bool:
-    """Put a line in, and tell whether it is there: a trigger can swallow it, or a look of the same
-    moment have come first. Raises NotOnRecord where the line says something else.
+def _write(event: AuditEvent) -> AuditEvent | None:
+    """Put a line in, and give it as it is there; None where a trigger swallowed it, or a look of
+    the same moment came first. Raises NotOnRecord where the line says something else.
     """
     names = ", ".join(connection.ops.quote_name(field.attname) for field in _FIELDS)
     values = [
@@ -165,13 +166,14 @@ def _write(event: AuditEvent) -> bool:
         )
         row = cursor.fetchone()
     if row is None:
-        return False
+        return None
     key, *there = row
     if any(not _is_same(field, event, value) for field, value in zip(_FIELDS, there, strict=True)):
         raise _not_on_record(event)
-    event.pk = key
-    event._state.adding, event._state.db = False, connection.alias
-    return True
+    meant = [getattr(event, field.attname) for field in _FIELDS]
+    return AuditEvent.from_db(
+        connection.alias, ["id", *(field.attname for field in _FIELDS)], [key, *meant]
+    )
 
 
 def _is_same(field: Any, event: AuditEvent, there: Any) -> bool:
