@@ -68,7 +68,7 @@ def end(run: Run) -> None:
 
 def refusal(data: Path, **more: str) -> str:
     """What a start that is refused says, traceback or not."""
-    run = start(data, **more)
+    run = start(data, code=PROJECT, **more)
     try:
         assert run.process.wait(90) == 1
     finally:
