@@ -15,6 +15,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from ops.choices import BackupKind
+from ops.errors import PlaceMuted
 from ops.metrics import embedded
 from ops.services.backing_up import back_up
 from ops.services.configuration import back_up_configuration
@@ -90,6 +91,8 @@ def seal() -> int:
         return 0
     try:
         return len(seal_trail())
+    except PlaceMuted:
+        return 0  # since it was asked
     except SealsAhead as error:
         # It stays so until somebody acts.
         log.error("the trail is not sealed: the database was set back, storage holds more")

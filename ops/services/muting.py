@@ -35,8 +35,8 @@ def require_acting() -> None:
     """Refuse to act in a muted place. Raises PlaceMuted."""
     if is_muted():
         raise PlaceMuted(
-            "This place is muted, since it was restored, and acts on nothing: manage.py unmute, if it"
-            " is the one to be used."
+            "This place is muted, since it was restored, and acts on nothing: manage.py unmute,"
+            " if it is the one to be used."
         )
 
 
