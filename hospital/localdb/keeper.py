@@ -37,6 +37,7 @@ _SEGMENT = re.compile(r"[0-9A-F]{24}\.gz")
 _PATIENCE_SECONDS = 3600.0
 _SWITCH_SECONDS = 10.0
 _START_SECONDS = 3.0
+_PREFIX = "vigil-recovery-"
 
 
 class EmbeddedLog:
@@ -126,7 +127,8 @@ class EmbeddedLog:
     @contextlib.contextmanager
     def recover(self, base: Path, segments: Path, *, until: datetime | None) -> Iterator[Recovered]:
         """Start a server of its own, reached through a socket that nobody else may open."""
-        with tempfile.TemporaryDirectory(prefix="vigil-recovery-") as name:
+        _end_orphans()
+        with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as name:
             scratch = _Scratch(Path(name))
             scratch.lay_out(base, segments)
             try:
@@ -148,6 +150,15 @@ class EmbeddedLog:
             password=self._place.password("keeper"),
             name="postgres",
         )
+
+
+def _end_orphans() -> None:
+    """End the servers of recoveries that were killed, and clear their folders away."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdecimal() and not Path(f"/proc/{owner}").exists():
+            _Scratch(folder).stop()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Scratch:

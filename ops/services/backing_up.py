@@ -132,7 +132,8 @@ def _begin(kind: BackupKind, *, by: str) -> Backup:
     for killed in Backup.objects.filter(status=BackupStatus.RUNNING):
         _failed(killed, BackupFailed("It was ended before it was done."))
     now = timezone.now()
-    while Backup.objects.filter(name=name_for(kind, now)).exists():
+    # Two that bear one moment could not be told apart by age.
+    while Backup.objects.filter(name__endswith=name_for(kind, now).rpartition("-")[2]).exists():
         now += timedelta(seconds=1)
     return Backup.objects.create(
         name=name_for(kind, now), kind=kind, status=BackupStatus.RUNNING, by=by, started_at=now

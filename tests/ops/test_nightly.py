@@ -69,7 +69,10 @@ def test_a_muted_place_takes_nothing_in_evaluates_nobody_and_sends_events_back(
     assert reconcile_buckets() == 0
     sweep()
     assert keep_up(now=timezone.now()) == []
-    for command in (("ingest", str(place.folder)), ("replay", "1", "--why", "No.")):
+    for command in (
+        ("ingest", str(place.folder)),
+        ("replay", str(FeedFile.objects.get().pk), "--why", "No."),
+    ):
         with pytest.raises(CommandError, match="This place is muted"):
             call_command(*command)
     with pytest.raises(PlaceMuted):

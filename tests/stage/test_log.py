@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -74,7 +75,7 @@ def test_a_mistake_is_undone_by_going_back_to_the_moment_before_it(data: Path) -
     assert future.returncode == 3
     assert "What is kept of the log ends before that moment" in future.stderr
     assert early.returncode == 3
-    assert "No base backup is kept from before that moment" in early.stderr
+    assert "is kept from before that moment" in early.stderr
     assert naive.returncode == 2
     names = ask(data, "SELECT datname FROM pg_database", database="postgres")
     assert {name for (name,) in names} == {
@@ -111,6 +112,29 @@ def _is_receiver_of(data: Path, process: Path) -> bool:
     except OSError:
         return False
     return b"pg_receivewal" in command and str(data).encode() in command
+
+
+def test_a_drill_that_was_killed_leaves_no_server_behind_for_long(data: Path) -> None:
+    assert manage(data, "backup", "base").returncode == 0
+    _make_user(data, "olga")
+    _ship(data)
+    killed = subprocess.Popen(
+        [sys.executable, str(PROJECT / "manage.py"), "drill", "--log"],
+        env=environment(data, HOSPITAL_TIME_ZONE="Europe/Berlin"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    left = Path(tempfile.gettempdir())
+    assert eventually(
+        lambda: any(left.glob(f"vigil-recovery-{killed.pid}-*/cluster/postmaster.pid"))
+    )
+    killed.kill()
+    killed.wait()
+
+    again = manage(data, "drill", "--log")
+
+    assert again.returncode == 0, again.stderr
+    assert not list(left.glob(f"vigil-recovery-{killed.pid}-*"))
 
 
 def test_the_keeper_may_read_the_log_and_no_row(data: Path) -> None:
