@@ -17,11 +17,10 @@ from django.utils import timezone
 from ops.choices import BackupKind
 from ops.errors import PlaceMuted
 from ops.metrics import embedded
-from ops.services.backing_up import back_up
-from ops.services.configuration import back_up_configuration
+from ops.services.backup_kinds import back_up_kind
 from ops.services.drilling import drill
 from ops.services.incidents import open_incident
-from ops.services.log_shipping import back_up_base, ship
+from ops.services.log_shipping import ship
 from ops.services.muting import is_muted
 from ops.services.nightly import keep_up
 from ops.services.restoring import kept_archive
@@ -50,11 +49,7 @@ def keep_backups() -> list[str]:
 @shared_task
 def make_backup(kind: str, by: str, why: str) -> str:
     """Make a backup that somebody asked for. Returns its name."""
-    how = {
-        BackupKind.CONFIGURATION: back_up_configuration,
-        BackupKind.BASE: back_up_base,
-    }.get(BackupKind(kind), back_up)
-    return how(BackupKind(kind), by=by, why=why).name
+    return back_up_kind(BackupKind(kind), by=by, why=why).name
 
 
 @shared_task

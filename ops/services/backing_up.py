@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from ops import audit
@@ -31,7 +30,7 @@ from ops.catalogue import (
     remove,
 )
 from ops.choices import DUMPS, BackupKind, BackupStatus
-from ops.databases import Database
+from ops.databases import Database, held_lock
 from ops.encryption import recipients
 from ops.errors import BackupFailed, BackupRunning, OpsError
 from ops.models import Backup
@@ -69,7 +68,9 @@ def make(
     Returns the backup that is kept. Raises as `back_up` does.
     """
     recipients()
-    with _alone():
+    with held_lock(_LOCK) as is_alone:
+        if not is_alone:
+            raise BackupRunning(_who_runs())
         backup = _begin(kind, by=by)
         steps = Steps(backup, say)
         try:
@@ -102,19 +103,6 @@ class Steps:
         if time.monotonic() - self._told_at > _SECONDS_BETWEEN_STEPS:
             self._told_at = time.monotonic()
             Backup.objects.filter(pk=self._backup.pk).update(step=step[:128])
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
-        if not cursor.fetchone()[0]:
-            raise BackupRunning(_who_runs())
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
 
 
 def _who_runs() -> str:

@@ -9,14 +9,7 @@ from typing import Any
 from ops.choices import BackupKind
 from ops.management.manners import MannerlyCommand
 from ops.management.progress import Progress
-from ops.services.backing_up import back_up
-from ops.services.configuration import back_up_configuration
-from ops.services.log_shipping import back_up_base
-
-HOW = {
-    BackupKind.CONFIGURATION: back_up_configuration,
-    BackupKind.BASE: back_up_base,
-}
+from ops.services.backup_kinds import back_up_kind
 
 
 class Command(MannerlyCommand):
@@ -42,8 +35,7 @@ class Command(MannerlyCommand):
         """Make it, showing each step."""
         progress = Progress()
         try:
-            how = HOW.get(BackupKind(options["kind"]), back_up)
-            backup = how(
+            backup = back_up_kind(
                 BackupKind(options["kind"]),
                 by=options["by"] or getpass.getuser(),
                 why=options["why"],
