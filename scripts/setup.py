@@ -5,7 +5,7 @@ and is skipped while they are unchanged; an interrupted step has no stamp and is
 only below the project (.venv, .cache, frontend/).
 
     setup.py run     what `make run` needs
-    setup.py all     that, and what `make test` needs
+    setup.py all     that, and what `make test` needs, with the tools for AWS, each in .cache/tools/
     setup.py bench   what `make run` needs, and what `make bench` does
 """
 
@@ -29,6 +29,9 @@ VENV = PROJECT / ".venv"
 CACHE = PROJECT / ".cache"
 STAMPS = CACHE / "stamps"
 FRONTEND = PROJECT / "frontend"
+TOOLS = CACHE / "tools"
+# Tools that are held to versions of their own: each lives in a virtual environment of its own.
+TOOL_NAMES = ("package", "emulator", "infra", "checkov")
 REQUIREMENTS = {
     "run": ("run", "embedded"),
     "all": ("run", "embedded", "dev"),
@@ -58,6 +61,9 @@ def main(kind: str) -> None:
         install_python_packages(kind)
         install_board_packages(node)
         build_board(node)
+        if kind == "all":
+            for name in TOOL_NAMES:
+                install_tool(name)
 
 
 def check_python() -> None:
@@ -146,6 +152,47 @@ def install_python_packages(kind: str) -> None:
 
 def requirement_files(kind: str) -> list[Path]:
     return [PROJECT / "requirements" / f"{name}.txt" for name in REQUIREMENTS[kind]]
+
+
+def install_tool(name: str) -> None:
+    """Install one of the tools for AWS into .cache/tools/NAME; uv does it in seconds."""
+    python = functions_python() if name == "package" else str(VENV / "bin" / "python")
+    if python is None:
+        say(
+            "What runs on AWS Lambda is packed with Python 3.13, and there is none: what needs it"
+            " is not run. Install it, or name it in PYTHON313, and run make again."
+        )
+        return
+    lock = PROJECT / "requirements" / f"{name}.txt"
+    folder = TOOLS / name
+    stamp = digest([lock], extra=f"{python} {sys.version} {folder}")
+    if is_done(f"tool-{name}", stamp) and (folder / "bin" / "python").exists():
+        return
+    (STAMPS / f"tool-{name}").unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    run_step(f"Tools: {name}, its environment", [python, "-m", "venv", "--without-pip", folder])
+    install = [VENV / "bin" / "python", "-m", "uv", "pip", "install", "--require-hashes"]
+    install += ["--python", folder / "bin" / "python", "-r", lock, "--cache-dir", CACHE / "uv"]
+    run_step(f"Tools: {name}", install)
+    mark_done(f"tool-{name}", stamp)
+
+
+def functions_python() -> str | None:
+    """A Python 3.13 with venv, the runtime of the functions: on the path, or one of pyenv's."""
+    kept = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    of_pyenv = sorted(str(path) for path in kept.glob("3.13*/bin/python3.13"))
+    for candidate in (os.environ.get("PYTHON313"), sys.executable, "python3.13", *of_pyenv):
+        if candidate and _is_of_functions(candidate):
+            return candidate
+    return None
+
+
+def _is_of_functions(candidate: str) -> bool:
+    asks = "import sys, venv; sys.exit(sys.version_info[:2] != (3, 13))"
+    try:
+        return subprocess.run([candidate, "-c", asks], capture_output=True).returncode == 0
+    except OSError:
+        return False
 
 
 def install_board_packages(node: str) -> None:
