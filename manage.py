@@ -4,7 +4,9 @@
 import os
 import sys
 
+from hospital import surroundings
 from hospital.localdb.commandline import bring_services
+from ops.aws.handover import AwsRefused, HandoverIncomplete
 
 
 def main() -> None:
@@ -13,10 +15,11 @@ def main() -> None:
     from django.core.management import execute_from_command_line
 
     try:
+        surroundings.load_if_told(sys.argv)
         bring_services(sys.argv)
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        sys.exit(str(error))  # it names the variable and what to set; a traceback would hide it
+    except (ImproperlyConfigured, HandoverIncomplete, AwsRefused) as error:
+        sys.exit(str(error))  # it names what is wrong and what to do; a traceback would hide it
 
 
 if __name__ == "__main__":

@@ -358,10 +358,13 @@ CACHES = {
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "memory://")
 CELERY_TASK_IGNORE_RESULT = True
-# What runs the place has workers of its own: files must not delay it, nor it them.
+# What runs the place has workers of its own: files must not delay it, nor it them. What may last
+# longer than a function on AWS lives has a queue of its own, too.
+_LONG = ("drill_backup", "keep_backups", "make_backup", "remove_what_is_over", "verify_last_week")
 CELERY_TASK_ROUTES = {
     # By those who ingest and evaluate: a sample says that they are alive.
     "ops.tasks.sample_components": {"queue": "celery"},
+    **{f"ops.tasks.{name}": {"queue": "long"} for name in _LONG},
     "ops.tasks.*": {"queue": "keeping"},
 }
 CELERY_TASK_ACKS_LATE = True
@@ -377,6 +380,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_interval": 2,
     "unacked_restore_throttle": 1,
 }
+# On AWS the queues of tasks are made before anything runs, and no other is ever asked for.
+TASK_QUEUES = dict(_named(env.str("HOSPITAL_TASK_QUEUES", ""), "HOSPITAL_TASK_QUEUES"))
+if CELERY_BROKER_URL.startswith("sqs:"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "region": env.str("AWS_DEFAULT_REGION", ""),
+        "predefined_queues": {name: {"url": url} for name, url in TASK_QUEUES.items()},
+    }
 
 # --- Objects: the inbox, buckets, static files -------------------------------------------
 
@@ -414,7 +424,7 @@ def _kept(what: str, bucket: str, folder: str) -> dict[str, object]:
 
 FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = Path(env.str("HOSPITAL_STATIC_ROOT", str(DATA_DIR / "static"))).absolute()
 STATICFILES_DIRS = [BASE_DIR / "hospital" / "static"] + (
     [("app", FRONTEND_DIST)] if FRONTEND_DIST.is_dir() else []
 )
@@ -542,6 +552,8 @@ SECURE_SSL_REDIRECT = BEHIND_TLS
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 BEHIND_PROXY = _switch("HOSPITAL_BEHIND_PROXY", default=False)
+# What CloudFront sends along to the API's function: who has not got it passed by the firewall.
+ORIGIN_KEY = env.str("HOSPITAL_ORIGIN_KEY", "")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -140,7 +140,7 @@ class Stage:
                 "--loglevel",
                 "info",
                 "--queues",
-                "keeping",
+                "keeping,long",
                 "--pool",
                 "threads",
                 "--concurrency",

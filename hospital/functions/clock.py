@@ -1,0 +1,66 @@
+"""What is due in a minute: Celery's schedule, read by a clock that ticks once a minute.
+
+On one machine `celery beat` remembers when it last did what. Here nobody remembers, so the minute
+alone decides; whatever is due more often than each minute is due each minute. A tick that is lost
+costs a minute: each of these tasks asks for itself what is to be done, and may run twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery.schedules import crontab
+
+from hospital.celery import app
+
+LONG = "long"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the schedule."""
+
+    name: str
+    task: str
+    queue: str
+
+    def run(self) -> None:
+        """Run it here, or put it into the queue of those that outlast a function."""
+        task = app.tasks[self.task]
+        if self.queue == LONG:
+            task.apply_async(queue=LONG)
+        else:
+            task.apply(throw=True)
+
+
+def due(at: datetime) -> Iterator[Entry]:
+    """Give what is due in the minute of `at` (aware)."""
+    for name, line in app.conf.beat_schedule.items():
+        if _is_due(line["schedule"], at):
+            yield Entry(name, line["task"], queue_of(line["task"]))
+
+
+def queue_of(task: str) -> str:
+    """Name the queue that a task belongs to, by the settings."""
+    return str(app.amqp.router.route({}, task)["queue"].name)
+
+
+def _is_due(schedule: Any, at: datetime) -> bool:
+    minute = int(at.timestamp() // 60)
+    if isinstance(schedule, crontab):
+        zone = app.timezone
+        local = at.astimezone(zone)
+        return (
+            local.minute in schedule.minute
+            and local.hour in schedule.hour
+            and local.isoweekday() % 7 in schedule.day_of_week
+            and local.day in schedule.day_of_month
+            and local.month in schedule.month_of_year
+        )
+    seconds = schedule.total_seconds() if isinstance(schedule, timedelta) else float(schedule)
+    return minute % max(1, round(seconds / 60)) == 0
+
+

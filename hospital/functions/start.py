@@ -1,0 +1,41 @@
+"""The cold start that the three functions share: the stage's configuration, then Django."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hospital import surroundings
+
+Event = Mapping[str, Any]
+
+
+class EventNotKnown(Exception):
+    """An event that this function does not serve. AWS keeps it, and somebody sees it."""
+
+
+def start() -> None:
+    """Load the configuration and set Django up; once in a process."""
+    name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
+    if name:
+        # The package's folder cannot be written.
+        os.environ.setdefault("HOSPITAL_DATA_DIR", "/tmp/vigil")  # noqa: S108
+        task = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path(__file__).parents[2])
+        os.environ.setdefault("HOSPITAL_STATIC_ROOT", str(task / "static-root"))
+        commit = task / "commit"
+        if commit.is_file():
+            os.environ.setdefault("HOSPITAL_COMMIT", commit.read_text().strip())
+        surroundings.load(surroundings.stage_of_function(name))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hospital.settings")
+    import django
+    from django.apps import apps
+
+    if not apps.ready:
+        django.setup()
+
+
+def is_tick(event: Event) -> bool:
+    """Tell whether the clock of AWS sent it."""
+    return isinstance(event, Mapping) and event.get("detail-type") == "Scheduled Event"

@@ -1,0 +1,146 @@
+"""What a stage on AWS tells its processes, put into the environment before the settings are read.
+
+Knows which parameter and which secret becomes which setting. Nothing secret lies in a package: it
+is asked for at the start of each process. What the environment holds already stands, so that an
+operator may name another way to the database. Must not import Django.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from urllib.parse import urlencode
+
+from ops.aws.handover import (
+    STAGE_NAMES,
+    Handover,
+    HandoverIncomplete,
+    as_refusals,
+    function_names,
+    require_stage,
+)
+
+# Of which stage this process is; the functions and the container are told by it, and it alone.
+VARIABLE = "HOSPITAL_AWS_STAGE"
+# AWS signs RDS's certificates with roots of its own; who deploys puts them there, once a region.
+ROOTS = Path(__file__).resolve().parent / "certificates" / "rds.pem"
+APPLICATION, OWNER = "vigil_app", "vigil_owner"
+_WITH_STAGE = ("deploy", "rollback", "afterdeploy")
+
+
+def load(stage: str) -> None:
+    """Read the stage's configuration into the environment. Raises HandoverIncomplete, AwsRefused.
+
+    The settings' checks come later, and name what is missing.
+    """
+    handed_over = Handover.read(require_stage(stage))
+    found = _settings(handed_over)
+    found |= _secrets(handed_over)
+    for name, value in found.items():
+        os.environ.setdefault(name, value)
+
+
+def load_if_told(arguments: list[str]) -> None:
+    """Load what manage.py's command line names a stage for, or the environment does."""
+    command, rest = arguments[1] if len(arguments) > 1 else "", arguments[2:]
+    told = os.environ.get(VARIABLE, "")
+    if command in _WITH_STAGE and not {"-h", "--help"} & set(rest):
+        named = next((each for each in rest if not each.startswith("-")), "")
+        if told and named and told != named:
+            raise HandoverIncomplete(
+                f"{VARIABLE} is {told!r} and the command says {named!r}: unset one of them."
+            )
+        told = named or told
+    if told:
+        load(told)
+
+
+def _settings(handed: Handover) -> dict[str, str]:
+    settings = dict(handed.settings)
+    tls = settings.pop("HOSPITAL_DATABASE_TLS", os.environ.get("HOSPITAL_DATABASE_TLS", ""))
+    name = settings.pop("HOSPITAL_DATABASE_APPLICATION", APPLICATION)
+    owner = settings.pop("HOSPITAL_DATABASE_OWNER", OWNER)
+    found = settings | {
+        VARIABLE: handed.stage,
+        "HOSPITAL_STAGE": STAGE_NAMES[handed.stage],
+        "AWS_DEFAULT_REGION": handed.region,
+        "DATABASE_URL": _database(handed, "database/host", name, tls),
+        "DATABASE_OWNER_URL": _database(handed, "database/host", owner, tls),
+        "DATABASE_PASSWORDS": f"secretsmanager:{handed['database/passwords']}",
+        "HOSPITAL_RDS_INSTANCE": handed.get("database/instance"),
+        "HOSPITAL_BUCKETS": handed["application/buckets"],
+        "HOSPITAL_NOTICE_QUEUE_URL": handed["application/notice-queue"],
+        "HOSPITAL_BACKUP_BUCKET": handed["application/backup-bucket"],
+        "HOSPITAL_SEAL_BUCKET": handed["application/seal-bucket"],
+        "HOSPITAL_ADDRESS": handed.address,
+        "HOSPITAL_ALLOWED_HOSTS": _hosts(handed),
+        "HOSPITAL_TRUSTED_ORIGINS": handed.address,
+        "HOSPITAL_TASK_QUEUES": handed["application/task-queues"],
+        "CELERY_BROKER_URL": "sqs://",
+        "CACHE_URL": "database",
+        "HOSPITAL_METRICS": "emf",
+    }
+    if handed.get("database/reader-host"):
+        found["DATABASE_READER_URL"] = _database(handed, "database/reader-host", name, tls)
+    return {key: value for key, value in found.items() if value}
+
+
+def _database(handed: Handover, host: str, user: str, tls: str) -> str:
+    """Write the address of the database, without its password, with TLS that knows whom it meets.
+
+    `HOSPITAL_DATABASE_HOSTADDR` is where a tunnel to it begins: TLS still asks for its own name.
+    """
+    options = {"sslmode": tls or "verify-full"}
+    if options["sslmode"].startswith("verify"):
+        options["sslrootcert"] = os.environ.get("HOSPITAL_DATABASE_ROOTS") or str(ROOTS)
+        if not Path(options["sslrootcert"]).is_file():
+            raise HandoverIncomplete(
+                f"{ROOTS.relative_to(ROOTS.parents[2])} is not there: without RDS's root"
+                " certificates nobody can tell whether it is the database. Fetch them from AWS"
+                " (docs/deploying.md)."
+            )
+    if hostaddr := os.environ.get("HOSPITAL_DATABASE_HOSTADDR", ""):
+        options["hostaddr"] = hostaddr
+    port = os.environ.get("HOSPITAL_DATABASE_PORT") or handed["database/port"]
+    return f"postgres://{user}@{handed[host]}:{port}/{handed['database/name']}?{urlencode(options)}"
+
+
+def _hosts(handed: Handover) -> str:
+    """Answer to the place's own name, and to the API's, under which CloudFront asks."""
+    own = re.sub(r"^https?://|:\d+$", "", handed.address)
+    api = f"{handed['application/api']}.execute-api.{handed.region}.amazonaws.com"
+    return f"{own},{api}"
+
+
+def _secrets(handed: Handover) -> dict[str, str]:
+    """Read the application's own secrets: JSON, each field the name of a setting."""
+    import boto3
+
+    with as_refusals():
+        client = boto3.client("secretsmanager", region_name=handed.region)
+        text = client.get_secret_value(SecretId=handed["application/secret"])["SecretString"]
+        origin = handed.get("application/origin-secret")
+        key = client.get_secret_value(SecretId=origin)["SecretString"] if origin else ""
+    try:
+        found = {str(name): str(value) for name, value in json.loads(text).items()}
+    except (ValueError, AttributeError):
+        raise HandoverIncomplete(
+            f"The secret {handed['application/secret']} is no JSON object of settings."
+        ) from None
+    if strange := sorted(name for name in found if not name.startswith("HOSPITAL_")):
+        # So that whoever may write it cannot set whatever a process reads from its environment.
+        raise HandoverIncomplete(
+            f"The secret {handed['application/secret']} names {', '.join(strange)}: only settings"
+            " of the hospital (HOSPITAL_…) belong there."
+        )
+    return found | ({"HOSPITAL_ORIGIN_KEY": key} if key else {})
+
+
+def stage_of_function(name: str) -> str:
+    """Name the stage that a function belongs to, by its name. Raises HandoverIncomplete."""
+    for stage in STAGE_NAMES:
+        if name in function_names(stage).values():
+            return stage
+    raise HandoverIncomplete(f"No stage has a function {name!r}.")

@@ -1,0 +1,1 @@
+"""AWS on loopback: the emulator, and the way of a deployment through it."""
