@@ -6,7 +6,7 @@ import sys
 
 from hospital import surroundings
 from hospital.localdb.commandline import bring_services
-from ops.aws.handover import AwsRefused, HandoverIncomplete
+from ops.errors import OpsError
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
         surroundings.load_if_told(sys.argv)
         bring_services(sys.argv)
         execute_from_command_line(sys.argv)
-    except (ImproperlyConfigured, HandoverIncomplete, AwsRefused) as error:
+    except (ImproperlyConfigured, OpsError) as error:
         sys.exit(str(error))  # it names what is wrong and what to do; a traceback would hide it
 
 

@@ -13,14 +13,14 @@ import re
 from pathlib import Path
 from urllib.parse import urlencode
 
+from ops.aws.asking import asking
 from ops.aws.handover import (
     STAGE_NAMES,
     Handover,
-    HandoverIncomplete,
-    as_refusals,
     function_names,
     require_stage,
 )
+from ops.errors import HandoverIncomplete
 
 # Of which stage this process is; the functions and the container are told by it, and it alone.
 VARIABLE = "HOSPITAL_AWS_STAGE"
@@ -31,7 +31,7 @@ _WITH_STAGE = ("deploy", "rollback", "afterdeploy")
 
 
 def load(stage: str) -> None:
-    """Read the stage's configuration into the environment. Raises HandoverIncomplete, AwsRefused.
+    """Read the stage's configuration into the environment. Raises HandoverIncomplete, CloudRefused.
 
     The settings' checks come later, and name what is missing.
     """
@@ -116,10 +116,7 @@ def _hosts(handed: Handover) -> str:
 
 def _secrets(handed: Handover) -> dict[str, str]:
     """Read the application's own secrets: JSON, each field the name of a setting."""
-    import boto3
-
-    with as_refusals():
-        client = boto3.client("secretsmanager", region_name=handed.region)
+    with asking("secretsmanager", region=handed.region) as client:
         text = client.get_secret_value(SecretId=handed["application/secret"])["SecretString"]
         origin = handed.get("application/origin-secret")
         key = client.get_secret_value(SecretId=origin)["SecretString"] if origin else ""

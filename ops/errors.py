@@ -69,6 +69,22 @@ class CloudRefused(OpsError):
         self.code = code
 
 
+class HandoverIncomplete(OpsError):
+    """A stage, or something that a layer of its infrastructure hands over, is not there."""
+
+
+class NotSettled(OpsError):
+    """What runs on AWS is not what should. It names each thing that does not hold."""
+
+    def __init__(self, failed: Sequence[str]) -> None:
+        super().__init__("What runs is not what should: " + ". ".join(failed) + ".")
+        self.failed = list(failed)
+
+
+class PackageWrong(OpsError):
+    """A package for the functions cannot be used. It says why, and what to do."""
+
+
 class InstanceUnknown(OpsError):
     """RDS has no instance, or no snapshot, of this name."""
 

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from ops.aws.asking import asking
 from ops.errors import CloudRefused, CloudUnreachable, InstanceUnknown
 
 if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
     from mypy_boto3_rds import RDSClient
 
 Described = Mapping[str, Any]
@@ -24,35 +24,6 @@ SECONDS_BETWEEN_LOOKS = 30.0
 # A network that fails for some minutes must not cost an hour's restore.
 _SILENT_LOOKS = 10
 
-_TOLD_CHARACTERS = 300
-
-_DENIED = frozenset(
-    ("AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedOperation")
-)
-_NOT_KNOWN = frozenset(
-    (
-        "AuthFailure",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidAccessKeyId",
-        "InvalidClientTokenId",
-        "InvalidToken",
-        "MissingAuthenticationToken",
-        "RequestExpired",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    )
-)
-_PASSING = frozenset(
-    (
-        "InternalFailure",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    )
-)
 _UNKNOWN = frozenset(("DBInstanceNotFound", "DBSnapshotNotFound"))
 _MEANINGS = {
     "SnapshotQuotaExceeded": "Its quota of snapshots is used up: delete old ones, or ask AWS for"
@@ -70,6 +41,7 @@ _MEANINGS = {
     "PointInTimeRestoreNotEnabled": "The instance keeps no automated backups: give it a retention"
     " period above 0.",
 }
+_RIGHTS = "docs/operating.md lists under Backups on RDS"
 # The code of what will not become available; no word of AWS's.
 HOPELESS = "will not become available"
 # From these an instance or a snapshot does not come back by itself.
@@ -99,64 +71,13 @@ def asked_of_rds() -> Iterator[RDSClient]:
 
     Raises InstanceUnknown, CloudRefused, CloudUnreachable.
     """
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import (
-        BotoCoreError,
-        ClientError,
-        NoCredentialsError,
-        NoRegionError,
-        PartialCredentialsError,
-    )
-
-    patience = Config(
-        connect_timeout=5,
-        read_timeout=30,
-        retries={"total_max_attempts": 3, "mode": "standard"},
-    )
     try:
-        yield boto3.client("rds", config=patience)
-    except ClientError as error:
-        raise _translated(error) from error
-    except NoRegionError as error:
-        raise CloudRefused("No region is set: set AWS_DEFAULT_REGION.") from error
-    except (NoCredentialsError, PartialCredentialsError) as error:
-        raise CloudRefused(
-            "There are no credentials for AWS: give this machine a role, or set AWS_ACCESS_KEY_ID"
-            " and AWS_SECRET_ACCESS_KEY."
-        ) from error
-    except BotoCoreError as error:
-        raise CloudUnreachable(
-            f"RDS does not answer ({type(error).__name__}): look after the network,"
-            " AWS_DEFAULT_REGION and AWS_ENDPOINT_URL, then try again."
-        ) from error
-
-
-def _translated(error: ClientError) -> Exception:
-    told = error.response.get("Error", {})
-    code = str(told.get("Code", "")).removesuffix("Fault")
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _UNKNOWN:
-        return InstanceUnknown(f"RDS knows nothing of that name ({code}).")
-    if code in _PASSING or status >= 500:
-        return CloudUnreachable(f"RDS cannot answer just now ({code}): try again in a minute.")
-    return CloudRefused(_words(code, error.operation_name, str(told.get("Message", ""))), code)
-
-
-def _words(code: str, operation: str, said: str) -> str:
-    if code in _DENIED:
-        return (
-            f"AWS does not allow rds:{operation}: give the role that Vigil runs as the rights that"
-            " docs/operating.md lists under Backups on RDS."
-        )
-    if code in _NOT_KNOWN:
-        return (
-            f"AWS does not accept the credentials ({code}): they are wrong or have run out. Set"
-            " valid ones, and look whether this machine's clock is right."
-        )
-    if code in _MEANINGS:
-        return f"AWS refused {operation}: {_MEANINGS[code]}"
-    return f"AWS refused {operation} ({code}): {said[:_TOLD_CHARACTERS]}"
+        with asking("rds", meanings=_MEANINGS, rights=_RIGHTS) as rds:
+            yield rds
+    except CloudRefused as error:
+        if error.code in _UNKNOWN:
+            raise InstanceUnknown(f"RDS knows nothing of that name ({error.code}).") from error
+        raise
 
 
 def is_identifier(text: str) -> bool:

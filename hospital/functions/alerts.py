@@ -61,10 +61,9 @@ def _is_done(record: Event) -> bool:
     try:
         run_message(record["body"])
     except Exception as error:  # pylint: disable=broad-exception-caught
-        log.error(
+        log.exception(
             "task stays in the queue",
             extra={"id": record["messageId"], "error": type(error).__name__},
-            exc_info=True,
         )
         return False
     return True

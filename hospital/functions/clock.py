@@ -62,5 +62,3 @@ def _is_due(schedule: Any, at: datetime) -> bool:
         )
     seconds = schedule.total_seconds() if isinstance(schedule, timedelta) else float(schedule)
     return minute % max(1, round(seconds / 60)) == 0
-
-

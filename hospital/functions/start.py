@@ -21,7 +21,7 @@ def start() -> None:
     name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
     if name:
         # The package's folder cannot be written.
-        os.environ.setdefault("HOSPITAL_DATA_DIR", "/tmp/vigil")  # noqa: S108
+        os.environ.setdefault("HOSPITAL_DATA_DIR", "/tmp/vigil")
         task = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path(__file__).parents[2])
         os.environ.setdefault("HOSPITAL_STATIC_ROOT", str(task / "static-root"))
         commit = task / "commit"

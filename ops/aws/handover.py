@@ -6,10 +6,12 @@ there are settings.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from ops.aws.asking import asking
+from ops.errors import HandoverIncomplete
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,14 +23,6 @@ STAGES = ("dev", "staging", "production")
 STAGE_NAMES = {"dev": "development", "staging": "staging", "production": "production"}
 QUEUES = ("notices", "tasks", "keeping", "long")
 NONE = "none"
-
-
-class HandoverIncomplete(Exception):
-    """A stage, or something of it, was never handed over. Says what, and who makes it."""
-
-
-class AwsRefused(Exception):
-    """AWS did not answer, or does not know us. Says what to do next."""
 
 
 def function_names(stage: str) -> dict[str, str]:
@@ -61,21 +55,18 @@ class Handover:
     def read(cls, stage: str) -> Handover:
         """Ask SSM for everything below `/vigil/STAGE/`.
 
-        Raises HandoverIncomplete where there is nothing, and AwsRefused.
+        Raises HandoverIncomplete where there is nothing, CloudRefused, CloudUnreachable.
         """
-        import boto3
-
         require_stage(stage)
-        with as_refusals():
-            client = boto3.client("ssm")
+        with asking("ssm") as client:
             values = dict(_below(client, f"/vigil/{stage}/"))
+            region = client.meta.region_name
         if not values:
             raise HandoverIncomplete(
-                f"Nothing is handed over below /vigil/{stage}/ in {client.meta.region_name}: make"
-                " the infrastructure first (docs/deploying.md), or name its region in"
-                " AWS_DEFAULT_REGION."
+                f"Nothing is handed over below /vigil/{stage}/ in {region}: make the infrastructure"
+                " first (docs/deploying.md), or name its region in AWS_DEFAULT_REGION."
             )
-        return cls(stage, client.meta.region_name, values)
+        return cls(stage, region, values)
 
     def __getitem__(self, name: str) -> str:
         """Give one parameter. Raises HandoverIncomplete, naming it."""
@@ -140,43 +131,3 @@ def _below(client: SSMClient, path: str) -> Iterator[tuple[str, str]]:
     for page in pages:
         for each in page["Parameters"]:
             yield each["Name"].removeprefix(path), each["Value"]
-
-
-class as_refusals:  # noqa: N801 - it is written like a function
-    """Turn what boto3 raises into AwsRefused, with the next step. It repeats no secret."""
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
-        """Translate."""
-        from botocore.exceptions import (
-            BotoCoreError,
-            ClientError,
-            NoCredentialsError,
-            NoRegionError,
-        )
-
-        if isinstance(error, NoCredentialsError):
-            raise AwsRefused(
-                "There are no credentials for AWS: sign in (aws sso login), or set AWS_PROFILE."
-            ) from error
-        if isinstance(error, NoRegionError):
-            raise AwsRefused("Set AWS_DEFAULT_REGION to the stage's region.") from error
-        if isinstance(error, ClientError):
-            raise AwsRefused(_refusal(error)) from error
-        if isinstance(error, BotoCoreError):
-            raise AwsRefused(f"AWS could not be asked: {error}") from error
-
-
-def _refusal(error: object) -> str:
-    told = getattr(error, "response", {}).get("Error", {})
-    code, words = str(told.get("Code", "")), str(told.get("Message", ""))
-    operation = getattr(error, "operation_name", "an operation")
-    if re.search("Expired", code):
-        return "The credentials for AWS have expired: sign in again (aws sso login)."
-    if code in {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"}:
-        return "AWS does not know these credentials: sign in again, or set AWS_PROFILE."
-    if "AccessDenied" in code or code == "UnauthorizedOperation":
-        return f"AWS refuses {operation}: these credentials may not do it. {words[:300]}"
-    return f"AWS refuses {operation}: {code}, {words[:300]}"

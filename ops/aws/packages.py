@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops.errors import PackageWrong
+
 APPLICATION = ("alerts", "api", "hospital", "ingestion", "ops")
 FILES = ("LICENSE", "NOTICE", "manage.py")
 BOARD = "frontend/dist"
@@ -25,10 +27,6 @@ NOT_OURS = ("handler.py", "package_info.json", "zappa_settings.py", "django_zapp
 LARGEST = 200 * 1024 * 1024
 _MOMENT = (2020, 1, 1, 0, 0, 0)
 _ELF_X86_64 = (b"\x7fELF\x02\x01", b"\x3e\x00")
-
-
-class PackageWrong(Exception):
-    """The package cannot be used. Says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,8 @@ def commit_of(project: Path) -> str:
     )
     if done.returncode:
         raise PackageWrong(
-            "It is not known which commit is packed: pack in the repository, or set HOSPITAL_COMMIT."
+            "It is not known which commit is packed: pack in the repository, or set"
+            " HOSPITAL_COMMIT."
         )
     return done.stdout.strip()
 
@@ -160,7 +159,7 @@ def _of_another_machine(wanted: dict[str, bytes]) -> Iterator[str]:
     for name, content in wanted.items():
         if name.endswith(".so") or ".so." in name:
             is_fit = content[:6] == _ELF_X86_64[0] and content[18:20] == _ELF_X86_64[1]
-            if not is_fit or "cpython-31" in name and "cpython-313" not in name:
+            if not is_fit or ("cpython-31" in name and "cpython-313" not in name):
                 yield name
         elif name.endswith((".pyd", ".dylib")):
             yield name

@@ -111,9 +111,11 @@ def _wait_until_it_answers(emulator: Emulator) -> None:
     for _ in range(150):
         if emulator.process.poll() is not None:
             raise RuntimeError(f"The emulator did not start: {emulator.log()[-2000:]}")
-        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-            with urllib.request.urlopen(f"{emulator.address}/_ministack/health", timeout=2):
-                return
+        with (
+            contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError),
+            urllib.request.urlopen(f"{emulator.address}/_ministack/health", timeout=2),
+        ):
+            return
         time.sleep(0.2)
     raise RuntimeError(f"The emulator does not answer: {emulator.log()[-2000:]}")
 

@@ -22,7 +22,8 @@ def _without_prefix(name):
 
 def _mend(module):
     qualified, plain = module._resolve_name_and_qualifier, module._resolve_name
-    get, presign, serve = module._get_function, module._presigned_code_url, module.serve_function_code
+    get, presign = module._get_function, module._presigned_code_url
+    serve = module.serve_function_code
 
     def get_function(name, *arguments, **named):
         version = arguments[0] if arguments else named.get("qualifier")
