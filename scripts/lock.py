@@ -1,6 +1,6 @@
 """Writes requirements/*.txt anew: every version and hash, for Python 3.11 to 3.13.
 
-What is packed for AWS Lambda is for Python 3.13 alone, which is the functions' runtime.
+What is packed for AWS Lambda, and what plays it, is for Python 3.13 alone: the functions' runtime.
 
 `make lock` keeps the versions that still fit;
 `.venv/bin/python scripts/lock.py --upgrade` takes the newest.
@@ -16,7 +16,7 @@ REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
 # Those after bench are installed each in a folder of its own (scripts/setup.py).
 NAMES = ("run", "embedded", "dev", "bench", "worker", "package", "emulator", "infra", "checkov")
 for name in NAMES:
-    python = "3.13" if name == "package" else "3.11"
+    python = "3.13" if name in {"package", "emulator"} else "3.11"
     command = [sys.executable, "-m", "uv", "pip", "compile", f"{name}.in", "-o", f"{name}.txt"]
     # No index is named in the files: which one is asked is the business of whoever installs.
     command += ["--universal", "--python-version", python, "--generate-hashes", "-q"]

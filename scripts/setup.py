@@ -32,6 +32,8 @@ FRONTEND = PROJECT / "frontend"
 TOOLS = CACHE / "tools"
 # Tools that are held to versions of their own: each lives in a virtual environment of its own.
 TOOL_NAMES = ("package", "emulator", "infra", "checkov")
+# What is packed for AWS Lambda, and what plays it.
+OF_FUNCTIONS = ("package", "emulator")
 REQUIREMENTS = {
     "run": ("run", "embedded"),
     "all": ("run", "embedded", "dev"),
@@ -156,11 +158,11 @@ def requirement_files(kind: str) -> list[Path]:
 
 def install_tool(name: str) -> None:
     """Install one of the tools for AWS into .cache/tools/NAME; uv does it in seconds."""
-    python = functions_python() if name == "package" else str(VENV / "bin" / "python")
+    python = functions_python() if name in OF_FUNCTIONS else str(VENV / "bin" / "python")
     if python is None:
         say(
-            "What runs on AWS Lambda is packed with Python 3.13, and there is none: what needs it"
-            " is not run. Install it, or name it in PYTHON313, and run make again."
+            f"Tools: {name} needs Python 3.13, the runtime of AWS Lambda, and there is none: what"
+            " needs it is not run. Install it, or name it in PYTHON313, and run make again."
         )
         return
     lock = PROJECT / "requirements" / f"{name}.txt"
