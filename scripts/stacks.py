@@ -109,6 +109,8 @@ def apply(stage: str, out: Path, *, endpoint: str = "", image: str = "") -> Iter
             one.told = {"ImageTag": image}
         client = _client(one.region, endpoint)
         yield f"{one.name}: {_make(client, one)}"
+        if endpoint and one.name.endswith("-application"):
+            _lock_buckets(client, one, endpoint)
         if one.name.endswith("-edge"):
             acl = _outputs(client, one.name)["WebAclArn"]
 
@@ -143,6 +145,21 @@ def _make(client: CloudFormationClient, one: Made) -> str:
     except Exception as error:
         raise StackFailed(f"{one.name}: {_first_cause(client, one.name)}") from error
     return "changed" if exists else "made"
+
+
+def _lock_buckets(client: CloudFormationClient, one: Made, endpoint: str) -> None:
+    """The emulator makes buckets without the lock that their template asks for, and then refuses
+    what is to be locked."""
+    import boto3
+
+    buckets = boto3.client("s3", region_name=one.region, endpoint_url=endpoint)
+    for name, each in json.loads(one.template)["Resources"].items():
+        if lock := each.get("Properties", {}).get("ObjectLockConfiguration"):
+            made = client.describe_stack_resource(StackName=one.name, LogicalResourceId=name)
+            buckets.put_object_lock_configuration(
+                Bucket=made["StackResourceDetail"]["PhysicalResourceId"],
+                ObjectLockConfiguration=lock,
+            )
 
 
 def _first_cause(client: CloudFormationClient, name: str) -> str:

@@ -57,4 +57,5 @@ def main() -> None:
     app.synth()
 
 
-main()
+if __name__ == "__main__":
+    main()

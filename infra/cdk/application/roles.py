@@ -32,7 +32,6 @@ class Roles(Construct):
             "api",
             rights.reads_words_of_stages(),
             rights.sends(tasks),
-            rights.secrets("origin"),
             buckets={"backups/deployments/": "What stages say of themselves; no backup."},
         )
         self.ingestion = self._role(
@@ -47,7 +46,8 @@ class Roles(Construct):
             rights.reads_feeds(),
             rights.keeps("seals"),
             rights.receives(["tasks", "keeping"]),
-            rights.sends(tasks),
+            # Where AWS puts ticks of the clock that fail for good.
+            rights.sends([*tasks, "tasks-dead"]),
             buckets={**FEEDS, "seals": "Every seal, whose names hold their time."},
         )
 
@@ -68,7 +68,7 @@ class Roles(Construct):
                 "own": iam.PolicyDocument(
                     statements=[
                         *self._rights.configuration(),
-                        *self._rights.secrets("application", "database/application"),
+                        *self._rights.secrets("application", "origin", "database/application"),
                         *(one for each in statements for one in each),
                         *self._rights.runs_as(function),
                     ]
