@@ -9,14 +9,12 @@ locals {
     "password_encryption"               = "scram-sha-256"
     "rds.accepted_password_auth_method" = "scram"
 
-    "log_connections"                   = "1"
-    "log_disconnections"                = "1"
-    "log_statement"                     = "none"
-    "log_min_duration_statement"        = "-1"
-    "log_min_error_statement"           = "panic"
-    "log_error_verbosity"               = "terse"
-    "log_parameter_max_length"          = "0"
-    "log_parameter_max_length_on_error" = "0"
+    "log_connections"            = "1"
+    "log_disconnections"         = "1"
+    "log_statement"              = "none"
+    "log_min_duration_statement" = "-1"
+    "log_min_error_statement"    = "panic"
+    "log_error_verbosity"        = "terse"
     # It keeps the text of what it counts; of commands such as ALTER ROLE with the password in it.
     "pg_stat_statements.track_utility" = "0"
   }
