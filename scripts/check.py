@@ -20,10 +20,13 @@ BIN = PROJECT / ".venv" / "bin"
 FRONTEND = PROJECT / "frontend"
 CACHE = PROJECT / ".cache"
 REPORTS = CACHE / "reports"
+TOOLS = CACHE / "tools"
 PYTHON_CODE = [
     "hospital", "api", "alerts", "ingestion", "ops", "simulator", "bench", "scripts", "tests",
 ]  # fmt: skip
 NO_TESTS_COLLECTED = 5
+# How a check says that it looked at nothing, with what is missing as its last line.
+LOOKED_AT_NOTHING = 77
 # Where the programs keep what they make: not in the caller's home, and never beside the record.
 ENVIRONMENT = os.environ | {
     "HOSPITAL_DATA_DIR": str(CACHE / "checks"),
@@ -31,6 +34,7 @@ ENVIRONMENT = os.environ | {
     "PYLINTHOME": str(CACHE / "pylint"),
     "npm_config_cache": str(CACHE / "npm"),
     "npm_config_update_notifier": "false",
+    "CHECKPOINT_DISABLE": "1",
 }
 
 
@@ -67,6 +71,8 @@ class Check:
         self.outcome = Outcome.FAILED if done.returncode else Outcome.PASSED
         if self.tests and done.returncode == NO_TESTS_COLLECTED:
             self.outcome, self.remark = Outcome.NOT_RUN, "no such tests"
+        elif done.returncode == LOOKED_AT_NOTHING and not self.tests:
+            self.outcome, self.remark = Outcome.NOT_RUN, done.stdout.strip().rpartition("\n")[2]
         elif done.returncode and not self.tests:
             print(done.stdout)
 
@@ -91,8 +97,20 @@ def lint_checks() -> list[Check]:
         Check("migrations", [tool("python"), "scripts/migrations.py"]),
         Check("OpenAPI schema", [tool("python"), "scripts/schema.py"]),
         Check("licences", [tool("python"), "scripts/licences.py"]),
+        *terraform_checks(),
         Check("eslint, prettier", ["npm", "run", "--silent", "lint"], FRONTEND),
         Check("tsc", ["npm", "run", "--silent", "typecheck"], FRONTEND),
+    ]
+
+
+def terraform_checks() -> list[Check]:
+    folder = "infra/terraform"
+    # Nothing is fetched: policies and modules are what the package brings.
+    offline = ["--framework", "terraform", "--quiet", "--compact", "--skip-download"]
+    return [
+        Check("terraform fmt", ["terraform", "fmt", "-check", "-recursive", folder]),
+        Check("terraform validate, plan", [tool("python"), "scripts/terraform.py", "check"]),
+        Check("checkov", [str(TOOLS / "checkov" / "bin" / "checkov"), "-d", folder, *offline]),
     ]
 
 
