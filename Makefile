@@ -2,10 +2,12 @@
 
 DEMO ?= 1
 PORT ?= 8000
-export DEMO PORT
+STAGE ?=
+export DEMO PORT STAGE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run setup-bench run test lint bench torture lock clean
+.PHONY: help setup setup-run setup-bench run test lint unit browser bench torture lock clean
+.PHONY: audit secrets sbom rehearse deploy smoke watch rollback drill plan infra-test
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -29,6 +31,25 @@ test: setup ## Run every check: linters, types, tests, the browser's journey
 lint: setup ## Run the checks that run no tests
 	@exec .venv/bin/python scripts/check.py --lint
 
+unit: setup ## Run the tests that need no browser
+	@exec .venv/bin/python scripts/check.py --only vitest pytest
+
+browser: setup ## Run the journeys in a browser
+	@exec .venv/bin/python scripts/check.py --only "build of the board" "journeys in Chromium"
+
+secrets: setup ## Look for secrets in what is tracked
+	@exec .venv/bin/python scripts/check.py --only secrets
+
+sbom: setup ## Write down what Vigil is made of, into .cache/sbom
+	@exec .venv/bin/python scripts/sbom.py
+
+audit: setup ## Ask the public lists for known holes (needs the internet)
+	@.venv/bin/python scripts/setup.py audit
+	@exec .venv/bin/python scripts/audit.py
+
+rehearse: setup ## Go through the runbooks with an invented hospital
+	@exec .venv/bin/python -m pytest tests/runbooks -q
+
 setup-bench:
 	@python=$$(scripts/find-python) && "$$python" scripts/setup.py bench
 
@@ -37,6 +58,32 @@ bench: setup-bench ## Measure how fast it is and beside what, into bench/results
 
 torture: setup ## Read 100,000 damaged files, then kill workers and database 200 times while they ingest
 	@exec .venv/bin/python -m tests.torture --reports bench/results $(ARGS)
+
+# What follows acts on a stage on AWS, with whatever credentials it finds: docs/pipeline.md.
+
+deploy: setup ## Deploy STAGE (dev, staging, production) on AWS
+	@.venv/bin/python scripts/setup.py audit
+	@PATH="$$PWD/.cache/tools/audit/bin:$$PATH" exec .venv/bin/python scripts/inside.py tunnel "$$STAGE" -- \
+	    .venv/bin/python manage.py deploy "$$STAGE"
+
+smoke: setup ## Ask STAGE from outside whether it works
+	@HOSPITAL_AWS_STAGE="$$STAGE" exec .venv/bin/python manage.py smoke alive ready sign-in frontend status-page
+
+watch: setup ## Watch the error rate of STAGE for a quarter of an hour
+	@exec .venv/bin/python scripts/inside.py tunnel "$$STAGE" -- .venv/bin/python scripts/watch.py "$$STAGE"
+
+rollback: setup ## Bring STAGE back to the version before
+	@exec .venv/bin/python scripts/inside.py tunnel "$$STAGE" -- .venv/bin/python manage.py rollback "$$STAGE"
+
+drill: setup ## Restore the newest backup of STAGE beside its record, inside AWS
+	@exec .venv/bin/python scripts/inside.py run "$$STAGE" -- python manage.py drill
+
+plan: setup ## Show what the infrastructure's code would change of STAGE
+	@.venv/bin/python scripts/setup.py plan
+	@exec .venv/bin/python scripts/plan.py "$$STAGE"
+
+infra-test: setup ## Judge the infrastructure's code; with a real plan where terraform is at hand
+	@exec .venv/bin/python -m pytest tests/infra -q -rs
 
 lock: setup ## Write requirements/*.txt anew from requirements/*.in (for developers)
 	@exec .venv/bin/python scripts/lock.py

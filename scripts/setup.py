@@ -7,6 +7,8 @@ only below the project (.venv, .cache, frontend/).
     setup.py run     what `make run` needs
     setup.py all     that, and what `make test` needs, with the tools for AWS, each in .cache/tools/
     setup.py bench   what `make run` needs, and what `make bench` does
+    setup.py audit   after `all`: what asks the lists of known holes
+    setup.py plan    after `all`: what tells what a change of the infrastructure would do
 """
 
 from __future__ import annotations
@@ -30,10 +32,12 @@ CACHE = PROJECT / ".cache"
 STAMPS = CACHE / "stamps"
 FRONTEND = PROJECT / "frontend"
 TOOLS = CACHE / "tools"
-# Tools that are held to versions of their own: each lives in a virtual environment of its own.
-TOOL_NAMES = ("package", "emulator", "infra", "checkov")
+# Tools that are held to versions of their own: each lives in a folder of its own. Python's are
+# locked in requirements/NAME.txt, Node's in requirements/NAME/package-lock.json.
+TOOL_NAMES = ("package", "emulator", "infra", "checkov", "actionlint")
 # What is packed for AWS Lambda, and what plays it.
 OF_FUNCTIONS = ("package", "emulator")
+SELDOM_USED = {"audit": ("audit",), "plan": ("cdk",)}
 REQUIREMENTS = {
     "run": ("run", "embedded"),
     "all": ("run", "embedded", "dev"),
@@ -59,13 +63,17 @@ def main(kind: str) -> None:
     CACHE.mkdir(exist_ok=True)
     STAMPS.mkdir(exist_ok=True)
     with one_at_a_time():
+        if kind in SELDOM_USED:
+            for name in SELDOM_USED[kind]:
+                install_tool(name, node)
+            return
         make_venv()
         install_python_packages(kind)
         install_board_packages(node)
         build_board(node)
         if kind == "all":
             for name in TOOL_NAMES:
-                install_tool(name)
+                install_tool(name, node)
 
 
 def check_python() -> None:
@@ -156,8 +164,32 @@ def requirement_files(kind: str) -> list[Path]:
     return [PROJECT / "requirements" / f"{name}.txt" for name in REQUIREMENTS[kind]]
 
 
-def install_tool(name: str) -> None:
-    """Install one of the tools for AWS into .cache/tools/NAME; uv does it in seconds."""
+def install_tool(name: str, node: str) -> None:
+    """Install one of the tools into .cache/tools/NAME, from its lock."""
+    if (PROJECT / "requirements" / name).is_dir():
+        install_node_tool(name, node)
+    else:
+        install_python_tool(name)
+
+
+def install_node_tool(name: str, node: str) -> None:
+    locks = [
+        PROJECT / "requirements" / name / each for each in ("package.json", "package-lock.json")
+    ]
+    folder = TOOLS / name
+    stamp = digest(locks, extra=f"{node} {folder}")
+    if is_done(f"tool-{name}", stamp) and (folder / "node_modules").is_dir():
+        return
+    (STAMPS / f"tool-{name}").unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    for lock in locks:
+        shutil.copy(lock, folder)
+    run_step(f"Tools: {name}", ["npm", "ci", "--no-audit", "--no-fund"], cwd=folder)
+    mark_done(f"tool-{name}", stamp)
+
+
+def install_python_tool(name: str) -> None:
+    """Install a tool of Python's; uv does it in seconds."""
     python = functions_python() if name in OF_FUNCTIONS else str(VENV / "bin" / "python")
     if python is None:
         say(
@@ -173,7 +205,14 @@ def install_tool(name: str) -> None:
     (STAMPS / f"tool-{name}").unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     run_step(f"Tools: {name}, its environment", [python, "-m", "venv", "--without-pip", folder])
-    install = [VENV / "bin" / "python", "-m", "uv", "pip", "install", "--require-hashes"]
+    install: list[str | Path] = [
+        VENV / "bin" / "python",
+        "-m",
+        "uv",
+        "pip",
+        "install",
+        "--require-hashes",
+    ]
     install += ["--python", folder / "bin" / "python", "-r", lock, "--cache-dir", CACHE / "uv"]
     run_step(f"Tools: {name}", install)
     mark_done(f"tool-{name}", stamp)
@@ -192,9 +231,10 @@ def functions_python() -> str | None:
 def _is_of_functions(candidate: str) -> bool:
     asks = "import sys, venv; sys.exit(sys.version_info[:2] != (3, 13))"
     try:
-        return subprocess.run([candidate, "-c", asks], capture_output=True).returncode == 0
+        done = subprocess.run([candidate, "-c", asks], capture_output=True, check=False)
     except OSError:
         return False
+    return done.returncode == 0
 
 
 def install_board_packages(node: str) -> None:

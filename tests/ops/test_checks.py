@@ -144,6 +144,7 @@ def test_a_configuration_without_tls_is_refused_and_a_hospitals_passes(
 
     for name, value in {
         "HOSPITAL_STAGE": "production",
+        # pragma: allowlist nextline secret
         "HOSPITAL_SECRET_KEY": "abcdefghijklmnopqrstuvwxyz-0123456789-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
         "HOSPITAL_BACKUP_DIR": str(on_this_database),
         "HOSPITAL_SEAL_DIR": str(on_this_database),
