@@ -1,13 +1,14 @@
 """The HTTP API: one route, to the function that Zappa makes later.
 
-What may be asked is decided by Django. That the API may call the function is granted by
-`manage.py afterdeploy`, since the function is not there yet.
+What may be asked is decided by Django. The API calls the function by a role of its own: Zappa
+clears a function's own permissions with each update, and people would be refused meanwhile.
 """
 
 import json
 
 from aws_cdk import Aws
 from aws_cdk import aws_apigatewayv2 as gateway
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
@@ -40,10 +41,32 @@ class HttpApi(Construct):
         function = (
             f"arn:{Aws.PARTITION}:lambda:{Aws.REGION}:{Aws.ACCOUNT_ID}:function:{stage.called()}"
         )
+        caller = iam.Role(
+            self,
+            "Caller",
+            role_name=stage.called("gateway"),
+            description="The HTTP API, which calls the function that answers people",
+            assumed_by=iam.ServicePrincipal(
+                "apigateway.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            ),
+            inline_policies={
+                "own": iam.PolicyDocument(
+                    statements=[
+                        iam.PolicyStatement(
+                            sid="CallTheFunction",
+                            actions=["lambda:InvokeFunction"],
+                            resources=[function],
+                        )
+                    ]
+                )
+            },
+        )
         integration = gateway.CfnIntegration(
             self,
             "Function",
             api_id=api.ref,
+            credentials_arn=caller.role_arn,
             integration_type="AWS_PROXY",
             integration_method="POST",
             integration_uri=function,
