@@ -15,6 +15,19 @@ from aws_cdk import App, BootstraplessSynthesizer, Environment, Tags, Validation
 from cdk_nag import AwsSolutionsChecks
 
 
+def empty_app(outdir: str | None) -> App:
+    """Give an app with the ways of CDK that these stacks count on, whoever starts it."""
+    return App(
+        outdir=outdir,
+        analytics_reporting=False,
+        context={
+            "aws:cdk:enable-path-metadata": False,
+            # Buckets of logs take them by their policy: lists of rights are closed.
+            "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
+        },
+    )
+
+
 def build(app: App, stage: Stage) -> None:
     """Put the stacks of a stage into an app, with cdk-nag watching."""
     options = {
@@ -40,16 +53,7 @@ def main() -> None:
     arguments.add_argument("--stage")
     arguments.add_argument("--out", default=os.environ.get("CDK_OUTDIR"))
     told = arguments.parse_args()
-    app = App(
-        outdir=told.out,
-        analytics_reporting=False,
-        context={
-            "aws:cdk:enable-path-metadata": False,
-            "@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True,
-            "@aws-cdk/core:enablePartitionLiterals": True,
-            "@aws-cdk/aws-iam:minimizePolicies": False,
-        },
-    )
+    app = empty_app(told.out)
     stage = told.stage or app.node.try_get_context("stage")
     if not stage:
         raise SystemExit("Say which stage: --stage dev, or -c stage=dev under cdk.")

@@ -17,9 +17,9 @@ FUNCTIONS = {"api": "", "ingestion": "ingestion", "alerts": "alerts"}
 class Logs(Construct):
     """All groups of a stage."""
 
-    def __init__(self, scope: Construct, *, stage: Stage) -> None:
+    def __init__(self, scope: Construct, *, stage: Stage, key_arn: str) -> None:
         super().__init__(scope, "LogGroups")
-        self._stage = stage
+        self._stage, self._key_arn = stage, key_arn
         self.functions = {
             role: self._group(role, f"/aws/lambda/{stage.called(function)}")
             for role, function in FUNCTIONS.items()
@@ -30,7 +30,11 @@ class Logs(Construct):
 
     def _group(self, what: str, name: str) -> logs.CfnLogGroup:
         group = logs.CfnLogGroup(
-            self, what.title(), log_group_name=name, retention_in_days=self._stage["log_days"]
+            self,
+            what.title(),
+            log_group_name=name,
+            kms_key_id=self._key_arn,
+            retention_in_days=self._stage["log_days"],
         )
         group.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         return group

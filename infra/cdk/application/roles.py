@@ -5,7 +5,6 @@ ingestion reads feeds, the alerts' function runs the clock and every short task.
 needs stands in `worker.py`.
 """
 
-from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -60,10 +59,7 @@ class Roles(Construct):
             name.title(),
             role_name=self._stage.called(name),
             description=f"The function {function}",
-            assumed_by=iam.ServicePrincipal(
-                "lambda.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
-            ),
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             inline_policies={
                 "own": iam.PolicyDocument(
                     statements=[

@@ -34,7 +34,7 @@ class ApplicationStack(Stack):
         storage = Storage(self, stage=stage, key=key)
         queues = Queues(self, stage=stage)
         confidential = Confidential(self, stage=stage, key=key)
-        logs = Logs(self, stage=stage)
+        logs = Logs(self, stage=stage, key_arn=key.key_arn)
         api = HttpApi(self, stage=stage, requests=logs.requests)
         site = Site(
             self,
@@ -72,8 +72,9 @@ class ComputeStack(Stack):
     def __init__(self, scope: Construct, name: str, *, stage: Stage, **options: object) -> None:
         super().__init__(scope, name, **options)
         handover = Handover(self, stage=stage)
-        rights = Rights(stage, handover.read("keys/data"))
+        key_arn = handover.read("keys/data")
+        rights = Rights(stage, key_arn)
         Roles(self, stage=stage, rights=rights)
-        worker = Worker(self, stage=stage, handover=handover, rights=rights)
+        worker = Worker(self, stage=stage, handover=handover, rights=rights, key_arn=key_arn)
         handover.write("application/worker-cluster", worker.cluster.ref)
         handover.write("application/worker-service", worker.service.attr_name)

@@ -8,6 +8,7 @@ from aws_cdk import ArnFormat, Aws, CfnCondition, CfnParameter, Fn, RemovalPolic
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from application.handover import Handover
@@ -35,7 +36,7 @@ class Worker(Construct):
     """Cluster, image, task and service."""
 
     def __init__(
-        self, scope: Construct, *, stage: Stage, handover: Handover, rights: Rights
+        self, scope: Construct, *, stage: Stage, handover: Handover, rights: Rights, key_arn: str
     ) -> None:
         super().__init__(scope, "Worker")
         self._stage, self._rights = stage, rights
@@ -47,16 +48,18 @@ class Worker(Construct):
             description="Tag of the worker's image in this stack's repository; none: no worker.",
         )
         tag.override_logical_id("ImageTag")
-        self.repository = self._repository()
+        self.repository = self._repository(kms.Key.from_key_arn(self, "Key", key_arn))
         self.cluster = self._cluster()
         self.role = self._task_role()
         self.service = self._service(tag, self._task(tag))
 
-    def _repository(self) -> ecr.Repository:
+    def _repository(self, key: kms.IKey) -> ecr.Repository:
         return ecr.Repository(
             self,
             "Images",
             repository_name=self._stage.called(),
+            encryption=ecr.RepositoryEncryption.KMS,
+            encryption_key=key,
             image_scan_on_push=True,
             image_tag_mutability=ecr.TagMutability.IMMUTABLE,
             lifecycle_rules=[ecr.LifecycleRule(max_image_count=30)],
