@@ -113,6 +113,18 @@ class AlreadyDeploying(NotDone):
         )
 
 
+class DeployRefused(NotDone):
+    """A deployment, or its way back, that must not begin as things are."""
+
+
+class DeployFailed(OpsError):
+    """A deployment, or its way back, that failed on its way: says what, and how it stands now."""
+
+
+class MigrationFailed(OpsError):
+    """A migration failed half-way: says which, and what of it is left."""
+
+
 class DeploymentIsElsewhere(NotDone):
     """The deployment is not in the state from which this could be done; somebody was first."""
 
