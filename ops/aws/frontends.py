@@ -19,7 +19,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ops.aws.handover import AwsRefused, Handover, as_refusals
+from ops.aws.asking import asking
+from ops.aws.handover import Handover
+from ops.errors import CloudRefused, FrontendIncomplete
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -42,10 +44,6 @@ _TYPES = {
     ".woff": "font/woff",
     ".woff2": "font/woff2",
 }
-
-
-class FrontendIncomplete(Exception):
-    """Files of a release are not in the bucket as they should be. Names some of them."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +95,9 @@ def files_below(folder: Path, lasting: Callable[[str], bool]) -> list[StaticFile
 
 
 def missing_from(handed: Handover, files: Iterable[StaticFile]) -> list[StaticFile]:
-    """List those lasting files that the bucket has not. Raises AwsRefused."""
-    with as_refusals():
-        there = dict(_listed(_client(handed), handed.frontend_bucket, "static/"))
+    """List those lasting files that the bucket has not. Raises CloudRefused."""
+    with asking("s3", region=handed.region) as client:
+        there = dict(_listed(client, handed.frontend_bucket, "static/"))
     return [each for each in files if each.is_lasting and there.get(each.key) != each.size]
 
 
@@ -109,60 +107,55 @@ def add_files(
     """Put what the bucket has not; what it has is left alone. Returns how many were put.
 
     What does not last is put by its content alone: nothing that is served changes.
-    Raises AwsRefused.
+    Raises CloudRefused.
     """
     missing = missing_from(handed, files)
-    with as_refusals():
-        client = _client(handed)
+    with asking("s3", region=handed.region) as client:
         there = dict(_listed(client, handed.frontend_bucket, "contents/"))
-    wanted = [(each.key, each) for each in missing] + [
-        (each.content_key, each)
-        for each in files
-        if not each.is_lasting and each.content_key not in there
-    ]
+        wanted = [(each.key, each) for each in missing] + [
+            (each.content_key, each)
+            for each in files
+            if not each.is_lasting and each.content_key not in there
+        ]
 
-    def put(one: tuple[str, StaticFile]) -> None:
-        key, file = one
-        with as_refusals():
+        def put(one: tuple[str, StaticFile]) -> None:
+            key, file = one
             client.put_object(
                 Bucket=handed.frontend_bucket,
                 Key=key,
                 Body=(folder / file.path).read_bytes(),
                 ChecksumSHA256=_base64(file.sha256),
                 Metadata={"sha256": file.sha256},
-                **file.headers,  # type: ignore[arg-type]
+                **file.headers,
             )
 
-    for number, _ in enumerate(_at_once(put, wanted), start=1):
-        say(f"file {number} of {len(wanted)}")
+        for number, _ in enumerate(_at_once(put, wanted), start=1):
+            say(f"file {number} of {len(wanted)}")
     return len(wanted)
 
 
 def require_files(handed: Handover, files: list[StaticFile]) -> None:
     """Hold each lasting file against its size and SHA-256 in the bucket.
 
-    Raises FrontendIncomplete, AwsRefused.
+    Raises FrontendIncomplete, CloudRefused.
     """
     if missing := missing_from(handed, files):
         raise _incomplete(missing)
-    client = _client(handed)
-    wrong = [
-        file
-        for file, is_good in _at_once(
-            lambda each: (each, _is_there(client, handed.frontend_bucket, each.key, each)),
-            [each for each in files if each.is_lasting],
+    lasting = [each for each in files if each.is_lasting]
+    with asking("s3", region=handed.region) as client:
+        found = _at_once(
+            lambda each: (each, _is_there(client, handed.frontend_bucket, each.key, each)), lasting
         )
-        if not is_good
-    ]
+        wrong = [file for file, is_good in found if not is_good]
     if wrong:
         raise _incomplete(wrong)
 
 
 def keep_frontend(handed: Handover, frontend: Frontend) -> None:
-    """Put the list of a release's files: from now on it counts as complete. Raises AwsRefused."""
+    """Put the list of a release's files: from now on it counts as complete. Raises CloudRefused."""
     text = json.dumps({"form": _FORM, **asdict(frontend)}, indent=1)
-    with as_refusals():
-        _client(handed).put_object(
+    with asking("s3", region=handed.region) as client:
+        client.put_object(
             Bucket=handed.frontend_bucket,
             Key=_list(frontend.name),
             Body=text.encode(),
@@ -171,9 +164,8 @@ def keep_frontend(handed: Handover, frontend: Frontend) -> None:
 
 
 def find_frontend(handed: Handover, name: str) -> Frontend | None:
-    """Give the list of a release's files, or None. Raises AwsRefused."""
-    with as_refusals():
-        client = _client(handed)
+    """Give the list of a release's files, or None. Raises CloudRefused."""
+    with asking("s3", region=handed.region) as client:
         try:
             text = client.get_object(Bucket=handed.frontend_bucket, Key=_list(name))["Body"].read()
         except client.exceptions.NoSuchKey:
@@ -182,7 +174,7 @@ def find_frontend(handed: Handover, name: str) -> Frontend | None:
         told: dict[str, Any] = json.loads(text)
         return Frontend(told["name"], [StaticFile(**each) for each in told["files"]])
     except (ValueError, KeyError, TypeError) as error:
-        raise AwsRefused(f"The list of files of {name} cannot be read: another wrote it.") from (
+        raise CloudRefused(f"The list of files of {name} cannot be read: another wrote it.") from (
             error
         )
 
@@ -190,15 +182,14 @@ def find_frontend(handed: Handover, name: str) -> Frontend | None:
 def switch_to(handed: Handover, frontend: Frontend) -> int:
     """Let the files that do not last be those of this release. Returns how many changed.
 
-    Raises AwsRefused.
+    Raises CloudRefused.
     """
-    client = _client(handed)
     passing = [each for each in frontend.files if not each.is_lasting]
+    with asking("s3", region=handed.region) as client:
 
-    def copy(file: StaticFile) -> bool:
-        if _is_there(client, handed.frontend_bucket, file.key, file):
-            return False
-        with as_refusals():
+        def copy(file: StaticFile) -> bool:
+            if _is_there(client, handed.frontend_bucket, file.key, file):
+                return False
             client.copy_object(
                 Bucket=handed.frontend_bucket,
                 Key=file.key,
@@ -206,43 +197,40 @@ def switch_to(handed: Handover, frontend: Frontend) -> int:
                 MetadataDirective="REPLACE",
                 ChecksumAlgorithm="SHA256",
                 Metadata={"sha256": file.sha256},
-                **file.headers,  # type: ignore[arg-type]
+                **file.headers,
             )
-        return True
+            return True
 
-    return sum(_at_once(copy, passing))
+        return sum(_at_once(copy, passing))
 
 
 def invalidate(handed: Handover, caller: str) -> str:
     """Let CloudFront forget what does not last. Returns the invalidation's id, or nothing.
 
-    Raises AwsRefused.
+    Raises CloudRefused.
     """
     if not handed.distribution:
         return ""
-    import boto3
-
-    with as_refusals():
-        made = boto3.client("cloudfront").create_invalidation(
+    with asking("cloudfront") as client:
+        made = client.create_invalidation(
             DistributionId=handed.distribution,
             InvalidationBatch={
                 "Paths": {"Quantity": 1, "Items": ["/static/*"]},
                 "CallerReference": f"{caller}-{time.time_ns()}",
             },
         )
-    return made["Invalidation"]["Id"]
+    return str(made["Invalidation"]["Id"])
 
 
 def _is_there(client: S3Client, bucket: str, key: str, file: StaticFile) -> bool:
     from botocore.exceptions import ClientError
 
-    with as_refusals():
-        try:
-            found = client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in {"404", "NoSuchKey", "NotFound"}:
-                return False
-            raise
+    try:
+        found = client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in {"404", "NoSuchKey", "NotFound"}:
+            return False
+        raise
     counted, told = found.get("ChecksumSHA256"), found["Metadata"].get("sha256")
     return (
         found["ContentLength"] == file.size
@@ -277,9 +265,3 @@ def _base64(sha256: str) -> str:
 
 def _list(name: str) -> str:
     return f"releases/{name}.json"
-
-
-def _client(handed: Handover) -> S3Client:
-    import boto3
-
-    return boto3.client("s3", region_name=handed.region)

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ops.aws.handover import AwsRefused, Handover, as_refusals
+from ops.aws.asking import asking
+from ops.aws.handover import Handover
+from ops.errors import CloudRefused
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from mypy_boto3_s3 import S3Client
 
 _FORM = 1
 
@@ -64,9 +64,8 @@ def sha256_of(path: Path) -> str:
 
 
 def find_release(handed: Handover, name: str) -> Release | None:
-    """Give a release that is kept, or None. Raises AwsRefused."""
-    with as_refusals():
-        client = _client(handed)
+    """Give a release that is kept, or None. Raises CloudRefused."""
+    with asking("s3", region=handed.region) as client:
         try:
             kept = client.get_object(Bucket=handed.release_bucket, Key=_word(name))
         except client.exceptions.NoSuchKey:
@@ -76,17 +75,16 @@ def find_release(handed: Handover, name: str) -> Release | None:
         told: dict[str, Any] = json.loads(text)
         return Release(**told) if told["form"] == _FORM else None
     except (ValueError, KeyError, TypeError) as error:
-        raise AwsRefused(f"The word of the release {name} cannot be read: another wrote it.") from (
-            error
-        )
+        raise CloudRefused(
+            f"The word of the release {name} cannot be read: another wrote it."
+        ) from (error)
 
 
 def is_package_kept(handed: Handover, sha256: str) -> bool:
-    """Tell whether a package is there. Raises AwsRefused."""
+    """Tell whether a package is there. Raises CloudRefused."""
     from botocore.exceptions import ClientError
 
-    with as_refusals():
-        client = _client(handed)
+    with asking("s3", region=handed.region) as client:
         try:
             client.head_object(Bucket=handed.release_bucket, Key=package_key(sha256))
         except ClientError as error:
@@ -99,12 +97,12 @@ def is_package_kept(handed: Handover, sha256: str) -> bool:
 def keep_package(handed: Handover, content: bytes) -> str:
     """Put a package where it is not yet; S3 itself holds it against its SHA-256.
 
-    Returns that, in hexadecimal. Raises AwsRefused.
+    Returns that, in hexadecimal. Raises CloudRefused.
     """
     sha256 = hashlib.sha256(content).hexdigest()
     if not is_package_kept(handed, sha256):
-        with as_refusals():
-            _client(handed).put_object(
+        with asking("s3", region=handed.region) as client:
+            client.put_object(
                 Bucket=handed.release_bucket,
                 Key=package_key(sha256),
                 Body=content,
@@ -115,9 +113,9 @@ def keep_package(handed: Handover, content: bytes) -> str:
 
 
 def keep_release(handed: Handover, release: Release) -> None:
-    """Put the word of a release. Raises AwsRefused."""
-    with as_refusals():
-        _client(handed).put_object(
+    """Put the word of a release. Raises CloudRefused."""
+    with asking("s3", region=handed.region) as client:
+        client.put_object(
             Bucket=handed.release_bucket,
             Key=_word(release.name),
             Body=json.dumps(asdict(release), indent=1).encode(),
@@ -127,9 +125,3 @@ def keep_release(handed: Handover, release: Release) -> None:
 
 def _word(name: str) -> str:
     return f"releases/{name}.json"
-
-
-def _client(handed: Handover) -> S3Client:
-    import boto3
-
-    return boto3.client("s3", region_name=handed.region)

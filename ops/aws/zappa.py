@@ -14,6 +14,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops.errors import ZappaFailed
+
 _LONGEST = 1800
 _TOLD = 3_000
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -23,10 +25,6 @@ _TROUBLE = re.compile(
     r".*$",
     re.MULTILINE,
 )
-
-
-class ZappaFailed(Exception):
-    """Zappa did not do what it was asked for. Says what it said itself."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,6 @@ from dataclasses import dataclass, field
 from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
-from ops.aws.frontends import FrontendIncomplete
-from ops.aws.handover import AwsRefused, HandoverIncomplete
-from ops.aws.zappa import ZappaFailed
 from ops.choices import StepOutcome
 from ops.errors import OpsError
 from ops.models import Deployment
@@ -24,14 +21,7 @@ from ops.services.deployments import note_step
 Say = Callable[[str], None]
 
 # Their words are for whoever reads the record.
-_SPEAKING = (
-    OpsError,
-    AwsRefused,
-    HandoverIncomplete,
-    ZappaFailed,
-    FrontendIncomplete,
-    CommandError,
-)
+_SPEAKING = (OpsError, CommandError)
 
 
 @dataclass(frozen=True)

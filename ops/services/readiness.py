@@ -14,11 +14,11 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from ops.aws.handover import STAGE_NAMES, Handover, HandoverIncomplete
+from ops.aws.handover import STAGE_NAMES, Handover
 from ops.aws.releases import Release, find_release, release_name
 from ops.aws.serving import running_codes
 from ops.choices import Stage
-from ops.errors import DeployRefused
+from ops.errors import DeployRefused, HandoverIncomplete
 from ops.models import Deployment
 from ops.queries.running import running_commit
 from ops.queries.schema import has_tables
@@ -31,7 +31,7 @@ _SECONDS = 10
 
 
 def look(asked: Asked, say: Say) -> Way:
-    """Look at the stage. Raises DeployRefused, AwsRefused."""
+    """Look at the stage. Raises DeployRefused, CloudRefused."""
     handed = handover_of(asked.stage)
     say("looking at the database")
     require_database()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import logging
 import stat
 import subprocess
@@ -36,6 +37,15 @@ from tests.ingestion.clouds import REGION, made_up_credentials
 
 RELEASES, FRONTEND = "vigil-dev-releases", "vigil-dev-frontend"
 FUNCTIONS = ("vigil-dev", "vigil-dev-ingestion", "vigil-dev-alerts")
+QUEUES = f"arn:aws:sqs:{REGION}:123456789012"
+ENTRY = {
+    "runtime": "python3.13",
+    "lambda_handler": "hospital.functions.handler",
+    "memory_size": 512,
+    "timeout_seconds": 30,
+    "role_name": "vigil",
+    "lambda_concurrency": 2,
+}
 BOARD = """<!doctype html><script type="module" src="/static/app/assets/index-{0}.js"></script>
 <link rel="icon" href="/static/app/vigil.svg" />"""
 
@@ -142,6 +152,8 @@ def a_place(folder: Path) -> Iterator[Place]:
     place = Place(folder)
     place.tree.mkdir()
     git(place.tree, "init", "--quiet", "--initial-branch=main")
+    entries = {name.removeprefix("vigil-"): ENTRY for name in FUNCTIONS}
+    (place.tree / "zappa_settings.json").write_text(json.dumps(entries))
     place.write("one")
     _write_zappa(folder / "bin")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -185,6 +197,10 @@ def _own_tree(place: Place) -> Iterator[None]:
 
 def _hand_over(place: Place) -> None:
     boto3.client("iam").create_role(RoleName="vigil", AssumeRolePolicyDocument="{}")
+    queues = boto3.client("sqs")
+    for name in ("notices", "tasks", "keeping", "long"):
+        queues.create_queue(QueueName=f"vigil-dev-{name}")
+        queues.create_queue(QueueName=f"vigil-dev-{name}-dead")
     for bucket in (RELEASES, FRONTEND):
         where: Any = {"LocationConstraint": REGION}
         place.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
@@ -216,6 +232,9 @@ def _hand_over(place: Place) -> None:
         "application/frontend-bucket": FRONTEND,
         "application/distribution": distribution,
         "application/address": place.address,
+        "application/notice-queue-arn": f"{QUEUES}:vigil-dev-notices",
+        "application/task-queue-arns": f"celery={QUEUES}:vigil-dev-tasks,"
+        f"keeping={QUEUES}:vigil-dev-keeping,long={QUEUES}:vigil-dev-long",
     }
     parameters = boto3.client("ssm")
     for name, value in told.items():

@@ -6,6 +6,7 @@ does nothing), half (the first function alone), fail, fail-late (does it, then e
 
 from __future__ import annotations
 
+import json
 import sys
 import zipfile
 from pathlib import Path
@@ -36,15 +37,21 @@ def bring(command: str, stage: str, package: str, does: str) -> None:
     for name in functions(stage)[: 1 if does == "half" else 3]:
         if command == "update":
             client.update_function_code(FunctionName=name, S3Bucket=bucket, S3Key=key, Publish=True)
-        else:
-            client.create_function(
-                FunctionName=name,
-                Runtime="python3.13",
-                Role="arn:aws:iam::123456789012:role/vigil",
-                Handler="handler.handler",
-                Code={"S3Bucket": bucket, "S3Key": key},
-                Publish=True,
-            )
+            continue
+        entry = json.loads(Path("zappa_settings.json").read_text())[name.removeprefix("vigil-")]
+        client.create_function(
+            FunctionName=name,
+            Runtime=entry["runtime"],
+            Role=f"arn:aws:iam::123456789012:role/{entry['role_name']}",
+            Handler=entry["lambda_handler"],
+            MemorySize=entry["memory_size"],
+            Timeout=entry["timeout_seconds"],
+            Code={"S3Bucket": bucket, "S3Key": key},
+            Publish=True,
+        )
+        client.put_function_concurrency(
+            FunctionName=name, ReservedConcurrentExecutions=entry["lambda_concurrency"]
+        )
     print("Your updated Zappa deployment is live!")
 
 
