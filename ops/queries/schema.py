@@ -193,3 +193,29 @@ def _in_order(executor: MigrationExecutor) -> list[Key]:
     graph = executor.loader.graph
     full = executor.migration_plan(graph.leaf_nodes(), clean_start=True)
     return [(migration.app_label, migration.name) for migration, _ in full]
+
+
+def judged(migrations: list[Migration], used: Mapping[str, Collection[str]]) -> list[Judged]:
+    """Judge applied migrations, the latest first, as if they were to be applied anew."""
+    executor = MigrationExecutor(connection)
+    going = {(each.app_label, each.name) for each in migrations}
+    state = _state_of(executor, applied_keys() - going)
+    new_tables: set[str] = set()
+    return [judge(each, state, new_tables=new_tables, used=used) for each in reversed(migrations)]
+
+
+def counted_rows() -> dict[str, int]:
+    """Count the rows of the record and the trail, table by table."""
+    kept = {"ingestion", "alerts"}
+    tables = [
+        model._meta.db_table
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.managed and model._meta.app_label in kept
+    ]
+    there = set(_tables())
+    found = {}
+    for table in sorted({*tables, "ops_auditevent"} & there):
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM {connection.ops.quote_name(table)}")
+            found[table] = int(cursor.fetchone()[0])
+    return found

@@ -46,8 +46,11 @@ def go_back(way: Way, stopped: Stopped, steps: Steps) -> DeployFailed:
         try:
             backwards.take(name, partial(act, way))
         except Stopped as error:
-            # The others are tried all the same: each thing that is back is one less to do by hand.
             trouble.append(str(error))
+            # The code that runs still needs its files and its tables. Else the others are tried
+            # all the same: each thing that is back is one less to do by hand.
+            if error.is_by_hand or name == "functions-back":
+                break
     state = _state(way, backwards, trouble)
     return _told(way, steps, failed, state, back=back, is_back=not trouble)
 
