@@ -15,10 +15,14 @@ class OpsConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
+        from ops.aws.whereabouts import stage_here
+        from ops.checklists import add_items_of_aws
         from ops.registry import Follower, add_follower
         from ops.services.backing_up import read_catalogue
         from ops.services.trail_return import follow_the_seals
 
+        if stage_here():
+            add_items_of_aws()
         import_module("ops.receivers")
         import_module("ops.probes").register()
         import_module("ops.safekeeping").register()

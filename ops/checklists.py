@@ -6,7 +6,7 @@ applications, and those who run the place otherwise, add items or put others in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ops.choices import Moment
 from ops.evidence import Command
@@ -207,6 +207,21 @@ _AFTER = (
         _manage("smoke", "status-page"),
     ),
 )
+
+_ARMED = Item(
+    "monitoring",
+    Moment.DURING,
+    "Alarms are armed and reach the stage's topic",
+    "What fails tonight must wake a person: an alarm without an action tells nobody.",
+    _manage("alarms"),
+)
+
+
+def add_items_of_aws() -> None:
+    """On AWS a command decides what a person sees to elsewhere. Its place on the list stays."""
+    there = _items[_ARMED.moment, _ARMED.key]
+    add_item(replace(_ARMED, order=there.order))
+
 
 for _number, _item in enumerate((*_BEFORE, *_DURING, *_AFTER), start=1):
     add_item(Item(**{**_item.__dict__, "order": _number * 10}))

@@ -113,6 +113,26 @@ class AlreadyDeploying(NotDone):
         )
 
 
+class DeployRefused(NotDone):
+    """A deployment, or its way back, that must not begin as things are."""
+
+
+class DeployFailed(OpsError):
+    """A deployment, or its way back, that failed on its way: says what, and how it stands now."""
+
+
+class ZappaFailed(OpsError):
+    """Zappa did not do what it was asked for. Says what it said itself."""
+
+
+class FrontendIncomplete(OpsError):
+    """Files of a release are not in the bucket as they should be. Names some of them."""
+
+
+class MigrationFailed(OpsError):
+    """A migration failed half-way: says which, and what of it is left."""
+
+
 class DeploymentIsElsewhere(NotDone):
     """The deployment is not in the state from which this could be done; somebody was first."""
 

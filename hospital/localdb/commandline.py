@@ -11,7 +11,7 @@ from hospital.localdb.services import LocalServices, ensure, reserve
 
 # They read code, not rows; starting servers for them would only be slow.
 WITHOUT_DATABASE = {
-    "backups", "check", "collectstatic", "compilemessages", "dependencies", "diffsettings",
+    "alarms", "backups", "check", "collectstatic", "compilemessages", "dependencies", "diffsettings",
     "errorrate", "findstatic", "help", "localdb", "makemessages", "makemigrations", "run", "smoke",
     "spectacular", "startapp", "version",
 }  # fmt: skip

@@ -1,0 +1,278 @@
+"""Whether a migration lets the version before go on, and whether going back over it loses data.
+
+While a deployment lasts, and after one was taken back, two versions work on one schema. What cannot
+be judged is refused: a migration may declare why it fits all the same, in words, as its attribute
+`fits_the_version_before`; and why going back over it loses nothing, as `reverses_without_loss`.
+
+Knows Django's operations, and no database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from django.contrib.postgres import operations as postgres
+from django.db import models
+from django.db.migrations import operations as plain
+from django.db.migrations.migration import Migration
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
+from django.db.models import NOT_PROVIDED
+
+DECLARES_FIT = "fits_the_version_before"
+DECLARES_NO_LOSS = "reverses_without_loss"
+
+# They add, or give way, or change nothing in the database.
+_HARMLESS = (
+    plain.AddIndex,
+    plain.AlterModelManagers,
+    plain.AlterModelOptions,
+    plain.AlterModelTableComment,
+    plain.RemoveConstraint,
+    plain.RemoveIndex,
+    plain.RenameIndex,
+    postgres.AddIndexConcurrently,
+    postgres.CreateCollation,
+    postgres.CreateExtension,
+    postgres.RemoveIndexConcurrently,
+    postgres.ValidateConstraint,
+)
+_RENAMES = (plain.RenameField, plain.RenameModel, plain.AlterModelTable)
+_CONSTRAINTS = (plain.AddConstraint, postgres.AddConstraintNotValid)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One migration that is to be applied, and why it does not let the version before go on."""
+
+    app: str
+    name: str
+    refusals: list[str] = field(default_factory=list)
+    declared: str = ""
+
+    @property
+    def fits(self) -> bool:
+        """Tell whether the version before goes on beside it."""
+        return not self.refusals or bool(self.declared)
+
+    def __str__(self) -> str:
+        return f"{self.app}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """What going back over a migration drops: a table, or one column of it.
+
+    `default` is what a column holds where nobody wrote anything; `is_known` says that it is known.
+    `words` instead: nobody can tell.
+    """
+
+    table: str = ""
+    column: str = ""
+    default: object = None
+    is_known: bool = True
+    words: str = ""
+
+
+def judge(
+    migration: Migration,
+    state: ProjectState,
+    *,
+    new_tables: set[str],
+    used: Mapping[str, Collection[str]] | None,
+) -> Judged:
+    """Judge one migration, and bring `state` forward over it.
+
+    `new_tables` are those that this deployment makes: no version before knows them; it is added to.
+    `used` are tables and columns that the version before uses, where that is on record.
+    """
+    found = []
+    for operation, before, after in _steps(migration, state):
+        if words := _refusal(operation, migration.app_label, before, after, new_tables, used):
+            found.append(words)
+    return Judged(
+        migration.app_label,
+        migration.name,
+        found,
+        str(getattr(migration, DECLARES_FIT, "")).strip(),
+    )
+
+
+def dropped_by_reversing(migration: Migration, state: ProjectState) -> list[Dropped]:
+    """Tell what going back over a migration would drop, and bring `state` forward over it."""
+    is_declared = bool(str(getattr(migration, DECLARES_NO_LOSS, "")).strip())
+    found: list[Dropped] = []
+    for operation, before, after in _steps(migration, state):
+        found += _dropped(operation, migration.app_label, before, after)
+    return [] if is_declared else found
+
+
+def _steps(
+    migration: Migration, state: ProjectState
+) -> Iterator[tuple[Operation, ProjectState, ProjectState]]:
+    """Give each operation that touches the database, with the models before and after it."""
+    app = migration.app_label
+    for operation in migration.operations:
+        before = state.clone()
+        operation.state_forwards(app, state)
+        if not isinstance(operation, plain.SeparateDatabaseAndState):
+            yield operation, before, state
+            continue
+        inner = before.clone()
+        for part in operation.database_operations:
+            earlier = inner.clone()
+            part.state_forwards(app, inner)
+            yield part, earlier, inner
+
+
+def _refusal(
+    operation: Operation,
+    app: str,
+    before: ProjectState,
+    after: ProjectState,
+    new_tables: set[str],
+    used: Mapping[str, Collection[str]] | None,
+) -> str:
+    """Say why the version before would stumble over an operation; nothing if it would not."""
+    if isinstance(operation, plain.CreateModel):
+        new_tables.add(_table(after, app, operation.name))
+        return ""
+    if isinstance(operation, _HARMLESS) or _is_trigger_gone(operation):
+        return ""
+    model = str(getattr(operation, "model_name", "") or getattr(operation, "name", ""))
+    table = _table(before, app, model) or _table(after, app, model)
+    if table and table in new_tables:
+        return ""
+    said = operation.describe()
+    if isinstance(operation, plain.AddField):
+        return _of_added(operation, said)
+    if isinstance(operation, plain.AlterField):
+        return _of_altered(operation, app, before, after, said)
+    if isinstance(operation, plain.RemoveField):
+        column = _column(before, app, model, operation.name)
+        return "" if _is_unused(used, table, column) else f"{said}: the version before reads it"
+    if isinstance(operation, plain.DeleteModel):
+        return "" if _is_unused(used, table, "") else f"{said}: the version before reads it"
+    if isinstance(operation, _RENAMES):
+        return f"{said}: the version before knows the old name"
+    if isinstance(operation, _CONSTRAINTS):
+        return f"{said}: the version before may write what it forbids"
+    if isinstance(operation, plain.AlterUniqueTogether) and not operation.option_value:
+        return ""
+    return f"{said}: nobody can judge it, unless the migration says {DECLARES_FIT}"
+
+
+def _of_added(operation: plain.AddField, said: str) -> str:
+    new = operation.field
+    is_filled = (
+        new.null
+        or new.many_to_many
+        or new.db_default is not NOT_PROVIDED
+        or isinstance(new, models.GeneratedField)
+    )
+    if not is_filled:
+        return f"{said}: it is NOT NULL without a db_default, and the version before leaves it out"
+    return ""
+
+
+def _of_altered(
+    operation: plain.AlterField, app: str, before: ProjectState, after: ProjectState, said: str
+) -> str:
+    old = _field(before, app, operation.model_name, operation.name)
+    new = _field(after, app, operation.model_name, operation.name)
+    if old is None or new is None:
+        return f"{said}: nobody can judge it"
+    if (old.db_column or operation.name) != (new.db_column or operation.name):
+        return f"{said}: the version before knows the old name of the column"
+    if old.null and not new.null:
+        return f"{said}: it becomes NOT NULL, and the version before may leave it empty"
+    if new.unique and not old.unique:
+        return f"{said}: it becomes unique, and the version before may write a second one"
+    if _kind(old) != _kind(new) and not _is_widened(old, new):
+        return f"{said}: its type changes"
+    return ""
+
+
+def _kind(one: models.Field[object, object]) -> tuple[str, object]:
+    return (one.get_internal_type(), one.max_length)
+
+
+def _is_widened(old: models.Field[object, object], new: models.Field[object, object]) -> bool:
+    """A longer text takes in what a shorter one does."""
+    texts = {"CharField", "TextField", "SlugField", "EmailField", "URLField"}
+    if not {old.get_internal_type(), new.get_internal_type()} <= texts:
+        return False
+    if new.max_length is None:
+        return True
+    return old.max_length is not None and new.max_length >= old.max_length
+
+
+def _is_trigger_gone(operation: Operation) -> bool:
+    return type(operation).__name__ == "RemoveTrigger"
+
+
+def _is_unused(used: Mapping[str, Collection[str]] | None, table: str, column: str) -> bool:
+    """Tell whether the version before is known not to use a table, or a column of it."""
+    if used is None:
+        return False
+    return table not in used or bool(column and column not in used[table])
+
+
+def _dropped(
+    operation: Operation, app: str, before: ProjectState, after: ProjectState
+) -> list[Dropped]:
+    """Tell what of the database an operation's reversal drops."""
+    if isinstance(operation, plain.CreateModel):
+        return [Dropped(_table(after, app, operation.name))]
+    if isinstance(operation, plain.AddField):
+        model = operation.model_name
+        return [_dropped_column(operation.field, _table(after, app, model), operation.name)]
+    if isinstance(operation, plain.AlterField):
+        old = _field(before, app, operation.model_name, operation.name)
+        new = _field(after, app, operation.model_name, operation.name)
+        if old is not None and new is not None and _kind(old) == _kind(new):
+            return []
+        return [Dropped(words=f"{operation.describe()}: its type goes back")]
+    if isinstance(operation, (plain.RunPython, plain.RunSQL)):
+        return [Dropped(words=f"{operation.describe()}: nobody can tell what its way back does")]
+    return []
+
+
+def _dropped_column(added: models.Field[object, object], table: str, name: str) -> Dropped:
+    column = added.db_column or added.get_attname() if added.name else name
+    if isinstance(added, models.GeneratedField):
+        return Dropped()
+    if added.many_to_many:
+        return Dropped(words=f"the links of {table}.{name}")
+    if isinstance(added, models.ForeignKey):
+        column = added.db_column or f"{name}_id"
+    if added.db_default is not NOT_PROVIDED:
+        value = added.db_default
+        is_known = not hasattr(value, "resolve_expression")
+        return Dropped(table, column, value if is_known else None, is_known=is_known)
+    if added.has_default():
+        return Dropped(table, column, added.default, is_known=not callable(added.default))
+    return Dropped(table, column)
+
+
+def _field(
+    state: ProjectState, app: str, model: str, name: str
+) -> models.Field[object, object] | None:
+    found = state.models.get((app, model.lower()))
+    return found.fields.get(name) if found is not None else None
+
+
+def _column(state: ProjectState, app: str, model: str, name: str) -> str:
+    found = _field(state, app, model, name)
+    if found is None:
+        return name
+    return found.db_column or (f"{name}_id" if isinstance(found, models.ForeignKey) else name)
+
+
+def _table(state: ProjectState, app: str, model: str) -> str:
+    """Give a model's table; nothing where there is no such model then."""
+    found = state.models.get((app, model.lower()))
+    if found is None:
+        return ""
+    return str(found.options.get("db_table") or f"{app}_{model.lower()}")

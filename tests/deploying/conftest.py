@@ -1,0 +1,19 @@
+"""What the tests of deploying share: a stage on AWS, its checklists, and where its backups lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.deploying.places import Place, a_place
+from tests.ops.checks import items
+from tests.ops.places import kept_place
+
+
+@pytest.fixture
+def place(tmp_path: Path, transactional_db: None) -> Iterator[Place]:
+    """The stage dev, on which nothing runs yet; its checklists are empty."""
+    with kept_place(tmp_path), a_place(tmp_path) as found, items():
+        yield found
