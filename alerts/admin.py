@@ -11,6 +11,9 @@ from django.http import HttpRequest
 
 from alerts.models import Alert, AlertRule
 from alerts.services.rules import delete_rule, keep_rule
+from ingestion.models import Department
+from ingestion.queries.realms import departments_of
+from ingestion.synthetic import Realm, is_reserved
 from ops.readonly import ReadOnlyAdmin
 
 
@@ -20,6 +23,12 @@ class AlertRuleForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = AlertRule
         fields = ("department", "threshold_hours", "second_tier_hours")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # The smoke patient's has none of its own: the default holds there, whatever is declared.
+        if isinstance(choice := self.fields.get("department"), forms.ModelChoiceField):
+            choice.queryset = Department.objects.filter(departments_of(Realm.HOSPITAL))
 
     def clean(self) -> dict[str, Any]:
         """Refuse a second tier that would come before the first."""
@@ -73,12 +82,19 @@ class AlertAdmin(ReadOnlyAdmin):
         "unknown_since",
         "resolved_at",
         "resolution",
+        "synthetic",
     )
+    readonly_fields = ("synthetic",)
     list_filter = ("status", "tier", "resolution", "admission__department")
     list_select_related = ("admission__department",)
     search_fields = ("admission__case_number", "admission__patient_number")
     search_help_text = "Case number or patient's number."
     ordering = ("-pk",)
+
+    @admin.display(boolean=True)
+    def synthetic(self, alert: Alert) -> bool:
+        """Mark a smoke test's: nobody is told of it."""
+        return is_reserved(alert.admission.patient_number)
 
     @admin.display(ordering="admission__department__name")
     def department(self, alert: Alert) -> str:

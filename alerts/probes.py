@@ -10,6 +10,8 @@ from django.utils import timezone
 from alerts.choices import AlertStatus
 from alerts.models import Alert
 from alerts.services.evaluation import SWEEP
+from ingestion.queries.realms import patients_of
+from ingestion.synthetic import Realm
 from ops.queries.status import last_run
 from ops.registry import Finding, Health, Probe, add_probe
 from ops.services.muting import is_muted
@@ -20,8 +22,9 @@ _LATE, _DEAD = timedelta(minutes=2), timedelta(minutes=5)
 def alerts() -> Finding:
     """Tell when everybody was evaluated last, and how many alerts are open."""
     run = last_run(SWEEP)
-    counted = Alert.objects.filter(status=AlertStatus.OPEN).values_list("unknown_since", flat=True)
-    marks = list(counted)
+    hospital = patients_of(Realm.HOSPITAL, through="admission__patient_number")
+    counted = Alert.objects.filter(hospital, status=AlertStatus.OPEN)
+    marks = list(counted.values_list("unknown_since", flat=True))
     unknown = sum(since is not None for since in marks)
     figures = {"open_alerts": float(len(marks)), "alerts_not_known": float(unknown)}
     words = f"{len(marks):,} open"

@@ -20,6 +20,7 @@ from rest_framework.response import Response
 
 from ingestion.queries import Freshness, change_count, freshness_of_feeds
 from ingestion.queries.past import moment_asked, present
+from ingestion.synthetic import Realm
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Moment:
     at: datetime
     changes: int
     feeds: tuple[Freshness, ...]
+    realm: Realm
     known_at: datetime | None = None
 
     def tag(self, request: Request) -> str:
@@ -47,8 +49,8 @@ class Moment:
         return f'"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"'
 
 
-def moment_now() -> Moment:
-    """Take the moment of a request.
+def moment_now(realm: Realm) -> Moment:
+    """Take the moment of a request by somebody who sees a realm.
 
     The count is read before any of the data. The other way round, a change committed between
     the two would be missing from the answer and counted in its tag: the screen would be told
@@ -57,7 +59,9 @@ def moment_now() -> Moment:
     """
     changes = change_count()
     at = present()
-    return Moment(at, changes, tuple(freshness_of_feeds(at)), known_at=moment_asked())
+    return Moment(
+        at, changes, tuple(freshness_of_feeds(at, realm=realm)), realm, known_at=moment_asked()
+    )
 
 
 def unchanged(request: Request, moment: Moment) -> HttpResponseBase | None:

@@ -12,7 +12,10 @@ class HospitalConfig(AppConfig):
         # Without this import `shared_task` would send to a nameless default application.
         from hospital import celery as _celery  # noqa: F401
         from hospital import receivers as _receivers  # noqa: F401
+        from hospital.journey import journey
+        from ops.smoke import add_check
 
+        add_check("journey", journey)
         _keep_the_log()
 
 

@@ -24,6 +24,14 @@ from ingestion import values
 from ingestion.choices import FlawReason, RejectReason
 from ingestion.errors import TimeZoneNotSet
 from ingestion.layouts import Column, Form, Mapping
+from ingestion.synthetic import (
+    DEPARTMENT,
+    DEPARTMENT_COLUMNS,
+    PREFIX,
+    Realm,
+    is_reserved,
+    is_reserved_department,
+)
 
 IDENTIFIER_LIMIT = 64
 TEXT_LIMIT = 1000
@@ -88,7 +96,13 @@ class CellReader:
     """Reads the rows of one file into cells."""
 
     def __init__(
-        self, mapping: Mapping, *, source_time: datetime, zone: ZoneInfo | None, day_first: bool
+        self,
+        mapping: Mapping,
+        *,
+        source_time: datetime,
+        zone: ZoneInfo | None,
+        day_first: bool,
+        realm: Realm = Realm.HOSPITAL,
     ) -> None:
         self.columns = {column.name: column for column in mapping.layout.columns}
         self.place = dict(mapping.columns)
@@ -98,6 +112,7 @@ class CellReader:
         self.latest = source_time + TOLERANCE
         self.zone = zone
         self._day_first = day_first
+        self._is_synthetic = realm is Realm.SYNTHETIC
         self._today = source_time.astimezone(zone or UTC).date()
         self._first_birth = _years_before(self._today, OLDEST_AGE)
         self.earliest = _beginning_of(OLDEST_YEAR, zone)
@@ -120,6 +135,7 @@ class CellReader:
         """Read one row. Raises TimeZoneNotSet at a local time without a zone."""
         cells = Cells(fields, size=self._size)
         self._read_texts(cells)
+        self._hold_apart(cells)
         self._read_dates_and_times(cells)
         self._find_missing(cells)
         self._make_instants(cells)
@@ -181,6 +197,8 @@ class CellReader:
             if column.form not in reads
         ]
         self._statuses = [each for each in here if each[1].form is Form.STATUS]
+        self._identifiers = [each for each in here if each[1].form is Form.IDENTIFIER]
+        self._departments = [each for each in here if each[1].name in DEPARTMENT_COLUMNS]
         self._dated = [
             (place, column, reads[column.form]) for place, column in here if column.form in reads
         ]
@@ -203,6 +221,30 @@ class CellReader:
             if text is not None and text.lower() not in column.words:
                 cells.drift.append(Drift(column.name, text))
                 found[place] = None
+
+    def _hold_apart(self, cells: Cells) -> None:
+        """Let no row of the hospital's name what is reserved, and no smoke test's anything else.
+
+        Who lies in a ward of that name is still shown, in no department.
+        """
+        found = cells.values
+        for place, column in self._identifiers:
+            text = found[place]
+            if text is None or self.is_allowed(text):
+                continue
+            found[place] = None
+            cells.fault(column, RejectReason.RESERVED, text)
+        for place, column in self._departments:
+            text = found[place]
+            if self._is_synthetic and text != DEPARTMENT:
+                cells.vital_faults.append(VitalFault(column, RejectReason.RESERVED))
+            elif not self._is_synthetic and text is not None and is_reserved_department(text):
+                found[place] = None
+                cells.flaw(column.name, FlawReason.RESERVED, text)
+
+    def is_allowed(self, identifier: str) -> bool:
+        """Tell whether rows of this file may bear an identifier."""
+        return identifier.startswith(PREFIX) if self._is_synthetic else not is_reserved(identifier)
 
     def _read_unknown(self, cells: Cells) -> None:
         for name, place in self.unknown:

@@ -22,6 +22,7 @@ class RejectReason(TextChoices):
     """
 
     ENCODING = "encoding", "Bytes that the encoding does not allow"
+    RESERVED = "reserved", "What only smoke tests may say, or what they may not"
     QUOTE = "quote", "A quote that is not closed as it must be"
     COLUMNS = "columns", "More or fewer fields than the header"
     BAD_DATE = "bad_date", "Not a date"
@@ -35,6 +36,7 @@ class RejectReason(TextChoices):
 class FlawReason(TextChoices):
     """Why one value counts as missing in a row that was applied."""
 
+    RESERVED = "reserved", "What only smoke tests may say"
     BAD_DATE = "bad_date", "Not a date"
     BAD_TIME = "bad_time", "Not a time"
     TOO_LONG = "too_long", "Too long"
@@ -51,6 +53,7 @@ class RefusalReason(TextChoices):
     DUPLICATE_COLUMN = "duplicate_column", "The header names a column twice"
     FOREIGN_COLUMN = "foreign_column", "The header holds a column of another layout"
     FROM_THE_FUTURE = "from_the_future", "The source time is after the clock"
+    RESERVED = "reserved", "Not a smoke test's, in the source reserved for those"
     VANISHED = "vanished", "The file vanished while it was read"
     UNREADABLE = "unreadable", "The file cannot be read"
 

@@ -20,6 +20,7 @@ from ingestion.choices import RecordKind
 from ingestion.csvrows import Row
 from ingestion.judging import Judge, Plan, Says
 from ingestion.layouts import Attribute, Column, Form, Making, Mapping
+from ingestion.synthetic import DEPARTMENT_COLUMNS, is_reserved_department
 
 NOTHING = "\\N"  # how COPY writes a missing value
 YES, NO = "t", "f"
@@ -202,6 +203,10 @@ class _CellTellers:
     def _text(self, text: str, column: Column) -> str | None:
         text = text.strip()
         if len(text) > longest(column) or _SPECIAL(text):
+            return None
+        if column.form is Form.IDENTIFIER and not self._reader.is_allowed(text):
+            return None
+        if column.name in DEPARTMENT_COLUMNS and is_reserved_department(text):
             return None
         if values.is_missing(text, is_name=column.form is Form.NAME):
             is_needed = column.is_vital and column in self._reader.required

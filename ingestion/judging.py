@@ -32,6 +32,7 @@ from ingestion import values as reading
 from ingestion.cells import CellReader, Cells, Drift, Flaw
 from ingestion.choices import FlawReason, RecordKind, RejectReason
 from ingestion.layouts import Attribute, Form, Making, Mapping, Record
+from ingestion.synthetic import Realm
 
 __all__ = [
     "Drift",
@@ -48,6 +49,7 @@ EXTRA = "x:"  # goes before an unknown column's name among the columns that a ro
 
 # The contract's order: a row with several faults in vital values is rejected for the first.
 _ORDER = (
+    RejectReason.RESERVED,
     RejectReason.BAD_DATE,
     RejectReason.BAD_TIME,
     RejectReason.MISSING,
@@ -147,8 +149,11 @@ class Judge:
         source_time: datetime,
         zone: ZoneInfo | None,
         day_first: bool = False,
+        realm: Realm = Realm.HOSPITAL,
     ) -> None:
-        self.reader = CellReader(mapping, source_time=source_time, zone=zone, day_first=day_first)
+        self.reader = CellReader(
+            mapping, source_time=source_time, zone=zone, day_first=day_first, realm=realm
+        )
         self.plans = [
             self._plan(record)
             for record in mapping.layout.records

@@ -18,6 +18,10 @@ class Role(StrEnum):
     SECURITY_OFFICER = "security officer"
 
 
+# The account by which smoke tests ask, which sees the smoke patient and nobody else. It can hold no
+# role: the operators' room is closed to it.
+SMOKE_ACCOUNT = "vigil-smoke"
+
 # Whoever watches does not act, and who acts does not watch himself.
 ALONE = Role.SECURITY_OFFICER
 

@@ -1,7 +1,8 @@
 """Asks the place from outside whether it works: each check by its name, with how long it took.
 
-Knows addresses that strangers may open. Must not sign in, and must not know a patient. Nothing is
-followed elsewhere: an answer that sends us away is not the answer that was asked for.
+Knows addresses that strangers may open. Must not sign in, and must not know a patient; a higher
+room adds the check that does (`add_check`). Nothing is followed elsewhere: an answer that sends us
+away is not the answer that was asked for.
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ class SmokeFailed(Exception):
     """A check failed; says what was asked and what came."""
 
 
+class SmokeNotRun(Exception):
+    """A check could not judge here; says why, and what would let it."""
+
+
 @dataclass(frozen=True)
 class SmokeCheck:
     """How one check went."""
@@ -64,6 +69,8 @@ def _made(name: str, check: Callable[[str], str], address: str) -> SmokeCheck:
         words, outcome = check(address), StepOutcome.PASSED
     except SmokeFailed as failed:
         words, outcome = str(failed), StepOutcome.FAILED
+    except SmokeNotRun as not_run:
+        words, outcome = str(not_run), StepOutcome.NOT_RUN
     return SmokeCheck(name, outcome, round(time.monotonic() - started, 3), words)
 
 
@@ -139,14 +146,22 @@ CHECKS: dict[str, Callable[[str], str]] = {
 }
 
 
-class _StayHere(urllib.request.HTTPRedirectHandler):
+def add_check(name: str, check: Callable[[str], str]) -> None:
+    """Make one more check: it is given the address, and says what it saw.
+
+    Raises SmokeFailed where what was asked is not so, SmokeNotRun where it could not be asked.
+    """
+    CHECKS[name] = check
+
+
+class StayHere(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: Any, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> None:
         """Follow nobody: the answer's status then counts as it is."""
 
 
-_opener = urllib.request.build_opener(_StayHere, urllib.request.ProxyHandler({}))
+_opener = urllib.request.build_opener(StayHere, urllib.request.ProxyHandler({}))
 
 
 def _get(address: str, path: str) -> bytes:

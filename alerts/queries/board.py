@@ -18,6 +18,7 @@ from alerts.conditions import Judgement, Limits
 from alerts.models import Alert
 from alerts.queries.standing import Vision, instant_beyond, open_admissions, standing_admissions
 from ingestion.models import Admission, LabTest, Patient
+from ingestion.queries.realms import patients_of
 
 # Where a page ends: the last admission's `quiet` (of a discharged one: its release) and key.
 Position = tuple[datetime, int]
@@ -88,7 +89,7 @@ def open_page(vision: Vision, wanted: Wanted, *, after: Position | None, limit: 
     where nothing is dated after the instant, what is kept is what is computed.
     """
     standing: QuerySet[Any] = standing_admissions(vision)
-    kept: QuerySet[Any] = open_admissions().annotate(
+    kept: QuerySet[Any] = open_admissions(vision.realm).annotate(
         quiet=F("quiet_since"), due_before=instant_beyond(vision, "threshold_hours")
     )
     halves = (kept.filter(quiet_since__lte=vision.at), standing.filter(quiet_since__gt=vision.at))
@@ -109,7 +110,9 @@ def discharged_page(vision: Vision, wanted: Wanted, *, after: Position | None, l
     """Discharged admissions, latest release first. Nothing is due on any of them."""
     if wanted.states and Standing.NOT_DUE not in wanted.states:
         return Page([], None)
-    released = Admission.objects.filter(released_at__isnull=False, patient__isnull=False)
+    released = Admission.objects.filter(
+        patients_of(vision.realm), released_at__isnull=False, patient__isnull=False
+    )
     found = list(
         _whole(released)
         .annotate(quiet=F("quiet_since"))

@@ -19,6 +19,8 @@ from alerts.conditions import Judgement, Limits, judge
 from alerts.models import AlertRule
 from ingestion.models import Admission, LabResult, LabTest
 from ingestion.queries import Freshness, freshness_of_feeds
+from ingestion.queries.realms import patients_of
+from ingestion.synthetic import Realm
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,15 @@ def rulebook() -> Rulebook:
 
 @dataclass(frozen=True)
 class Vision:
-    """What can be told at an instant: the rule in force, and the lab feeds that are not alive."""
+    """What can be told at an instant: the rule in force, and the lab feeds that are not alive.
+
+    Of one realm alone: the hospital's feeds tell nothing of a smoke patient, nor its of them.
+    """
 
     at: datetime
     rulebook: Rulebook
     silent: tuple[Freshness, ...]
+    realm: Realm = Realm.HOSPITAL
 
     @property
     def is_blind(self) -> bool:
@@ -84,20 +90,30 @@ class Vision:
         )
 
 
-def vision_at(at: datetime) -> Vision:
+def vision_at(at: datetime, *, realm: Realm = Realm.HOSPITAL) -> Vision:
     """Look at the rule and at every LIS feed that has ever delivered and is not retired."""
-    return vision_through(freshness_of_feeds(at, system="LIS"), at=at)
+    return vision_through(freshness_of_feeds(at, system="LIS", realm=realm), at=at, realm=realm)
 
 
-def vision_through(feeds: Iterable[Freshness], *, at: datetime) -> Vision:
-    """Look through feeds that have been judged already; only those of the LIS can blind."""
+def vision_through(
+    feeds: Iterable[Freshness], *, at: datetime, realm: Realm = Realm.HOSPITAL
+) -> Vision:
+    """Look through a realm's feeds that have been judged; only those of the LIS can blind."""
     silent = (one for one in feeds if one.feed.system == "LIS" and not one.is_alive)
-    return Vision(at, rulebook(), tuple(silent))
+    return Vision(at, _rulebook_of(realm), tuple(silent), realm)
 
 
-def open_admissions() -> QuerySet[Admission]:
-    """Admissions of known patients without a confirmed release."""
-    return Admission.objects.filter(released_at__isnull=True, patient__isnull=False)
+def _rulebook_of(realm: Realm) -> Rulebook:
+    """Give the rule in force. The smoke patient's is the default, whatever wards have."""
+    found = rulebook()
+    return found if realm is Realm.HOSPITAL else Rulebook(found.default, {})
+
+
+def open_admissions(realm: Realm = Realm.HOSPITAL) -> QuerySet[Admission]:
+    """Admissions of a realm's known patients without a confirmed release."""
+    return Admission.objects.filter(
+        patients_of(realm), released_at__isnull=True, patient__isnull=False
+    )
 
 
 def standing_admissions(vision: Vision) -> QuerySet[Admission]:
@@ -109,7 +125,7 @@ def standing_admissions(vision: Vision) -> QuerySet[Admission]:
         default=_last_test_until(at),
         output_field=DateTimeField(),
     )
-    return open_admissions().annotate(
+    return open_admissions(vision.realm).annotate(
         quiet=Case(
             When(quiet_since__lte=at, then=F("quiet_since")),
             default=Greatest("admitted_at", _last_test_until(at)),

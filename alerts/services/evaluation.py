@@ -18,9 +18,11 @@ from django.utils import timezone
 from alerts.choices import AlertStatus, Resolution
 from alerts.conditions import Judgement
 from alerts.models import Alert
-from alerts.queries.standing import Vision, overdue_admissions, vision_at
-from ingestion.models import Admission
+from alerts.queries.standing import Vision, open_admissions, overdue_admissions, vision_at
+from ingestion.models import Admission, Patient
+from ingestion.queries.realms import patients_of
 from ingestion.services.changes import note_change
+from ingestion.synthetic import Realm
 
 # Under this name it is kept when everybody was evaluated last.
 SWEEP = "alerts.sweep"
@@ -37,6 +39,14 @@ class Evaluation:
     worsened: int = 0
     marked: int = 0
 
+    def __add__(self, other: Evaluation) -> Evaluation:
+        return Evaluation(
+            self.raised + other.raised,
+            self.resolved + other.resolved,
+            self.worsened + other.worsened,
+            self.marked + other.marked,
+        )
+
 
 def evaluate(
     patients: Collection[uuid.UUID] | None = None, *, now: datetime | None = None
@@ -48,8 +58,10 @@ def evaluate(
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_EVALUATION_LOCK])
         # Read after the lock: a judgement made before another's commit would be an old one.
-        vision = vision_at(now or timezone.now())
-        done = _evaluate(vision, patients)
+        at = now or timezone.now()
+        done = _evaluate(vision_at(at), patients)
+        if _concerns_smoke(patients):
+            done += _evaluate(vision_at(at, realm=Realm.SYNTHETIC), patients)
         if done != Evaluation():
             note_change()
     return done
@@ -61,9 +73,22 @@ def judge_again() -> str:
     return f"{done.raised} alerts raised, {done.resolved} resolved, {done.marked} marked anew"
 
 
+def _concerns_smoke(patients: Collection[uuid.UUID] | None) -> bool:
+    """Tell whether a smoke patient is among them, or any still lies in bed or has an alert."""
+    if patients is not None:
+        is_smoke = patients_of(Realm.SYNTHETIC, through="patient_id")
+        return Patient.objects.filter(is_smoke, pk__in=patients).exists()
+    has_alert = patients_of(Realm.SYNTHETIC, through="admission__patient_number")
+    return (
+        open_admissions(Realm.SYNTHETIC).exists()
+        or Alert.objects.filter(has_alert, status=AlertStatus.OPEN).exists()
+    )
+
+
 def _evaluate(vision: Vision, patients: Collection[uuid.UUID] | None) -> Evaluation:
     overdue = overdue_admissions(vision)
-    alerts = Alert.objects.filter(status=AlertStatus.OPEN)
+    realm = patients_of(vision.realm, through="admission__patient_number")
+    alerts = Alert.objects.filter(realm, status=AlertStatus.OPEN)
     if patients is not None:
         overdue = overdue.filter(patient__in=patients)
         alerts = alerts.filter(admission__patient__in=patients)

@@ -10,9 +10,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from ingestion.queries.realms import realm_seen_by
+from ingestion.synthetic import Realm
+
 
 class Operation(APIView):
     """One operation. Whoever is signed in may ask; nobody else, unless a subclass says so."""
+
+    @property
+    def realm(self) -> Realm:
+        """Whose patients, feeds and files whoever asks may see."""
+        return realm_seen_by(self.request.user)
 
     def handle_exception(self, exc: Exception) -> Response:
         """Refuse a body too large to be read; unsaid, that would count as an error of ours."""

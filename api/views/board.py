@@ -29,15 +29,15 @@ class BoardView(Operation):
             return self._answer(request, departments_in(question.get("department")))
 
     def _answer(self, request: Request, wanted: frozenset[str | None]) -> HttpResponseBase:
-        moment = moment_now()
+        moment = moment_now(self.realm)
         if (known := unchanged(request, moment)) is not None:
             return known
-        vision = vision_through(moment.feeds, at=moment.at)
+        vision = vision_through(moment.feeds, at=moment.at, realm=self.realm)
         counted = tallies(vision)
         # What cannot be told of a department may concern each of them.
         doubts = [
             one
-            for one in doubts_at(moment.at, feeds=moment.feeds)
+            for one in doubts_at(moment.at, feeds=moment.feeds, realm=self.realm)
             if not wanted or one.department in {None, *wanted}
         ]
         body = {
@@ -67,10 +67,13 @@ class DepartmentsView(Operation):
             return self._answer()
 
     def _answer(self) -> Response:
-        moment = moment_now()
-        vision = vision_through(moment.feeds, at=moment.at)
+        moment = moment_now(self.realm)
+        vision = vision_through(moment.feeds, at=moment.at, realm=self.realm)
         counted = tallies(vision)
-        names: list[str | None] = [*department_names(), *([None] if None in counted else [])]
+        names: list[str | None] = [
+            *department_names(self.realm),
+            *([None] if None in counted else []),
+        ]
         limits = vision.rulebook.limits_by_name
         results = [
             record.department(name, counted.get(name, Tally()), limits(name)) for name in names

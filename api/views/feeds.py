@@ -35,17 +35,17 @@ class FeedsView(Operation):
 
     def _answer(self) -> Response:
         at = present()
-        books = books_of_feeds()
+        books = books_of_feeds(self.realm)
         return Response(
             {
                 "as_of": at,
                 "known_at": moment_asked(),
                 "results": [
                     record.feed_with_books(one, books.get(one.feed.pk, FeedBooks()))
-                    for one in freshness_of_feeds(at)
+                    for one in freshness_of_feeds(at, realm=self.realm)
                 ],
-                "refused_files_without_feed": refused_files_without_feed(),
-                "files_not_done": files_not_done(),
+                "refused_files_without_feed": refused_files_without_feed(self.realm),
+                "files_not_done": files_not_done(self.realm),
             }
         )
 
@@ -66,6 +66,7 @@ class FeedFilesView(Operation):
         after = position_at("files", wanted.get("cursor"))
         files = list(
             feed_files(
+                realm=self.realm,
                 feed=int(wanted["feed"]) if "feed" in wanted else None,
                 status=wanted.get("status"),
                 before=after and after[1],

@@ -40,6 +40,7 @@ from ingestion.queries import (
     shared_test_ids,
 )
 from ingestion.queries.past import moment_asked, present
+from ingestion.synthetic import Realm
 
 if TYPE_CHECKING:
     from ingestion.models import Patient
@@ -62,10 +63,10 @@ class PatientsView(Operation):
         return answer
 
     def _answer(self, request: Request, wanted: dict[str, Any]) -> HttpResponseBase:
-        moment = moment_now()
+        moment = moment_now(self.realm)
         if (known := unchanged(request, moment)) is not None:
             return known
-        vision = vision_through(moment.feeds, at=moment.at)
+        vision = vision_through(moment.feeds, at=moment.at, realm=self.realm)
         return tagged(request, moment, _listed(vision, wanted))
 
 
@@ -81,7 +82,7 @@ class PatientsSearchView(Operation):
         """List one item per admission."""
         wanted = asked(PatientSearch, request.data)
         with known_at(wanted.get("known_at")):
-            body = _listed(vision_at(present()), wanted)
+            body = _listed(vision_at(present(), realm=self.realm), wanted)
         note_list(request, wanted, body)
         return Response(body)
 
@@ -103,8 +104,8 @@ def _listed(vision: Vision, wanted: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _patient_at(address: dict[str, uuid.UUID]) -> Patient:
-    if (patient := patient_by_key(address["id"])) is None:
+def _patient_at(address: dict[str, uuid.UUID], realm: Realm) -> Patient:
+    if (patient := patient_by_key(address["id"], realm=realm)) is None:
         raise NotFound
     return patient
 
@@ -124,8 +125,8 @@ class PatientView(Operation):
         return answer
 
     def _answer(self, address: dict[str, uuid.UUID]) -> Response:
-        patient = _patient_at(address)
-        vision = vision_at(present())
+        patient = _patient_at(address, self.realm)
+        vision = vision_at(present(), realm=self.realm)
         stays = stays_of(patient, vision)
         admissions = [stay.admission for stay in stays]
         body = record.patient_page(
@@ -156,7 +157,7 @@ class LabTestsView(Operation):
         return answer
 
     def _answer(self, address: dict[str, uuid.UUID], wanted: dict[str, Any]) -> Response:
-        patient = _patient_at(address)
+        patient = _patient_at(address, self.realm)
         after = position_at("tests", wanted.get("cursor"))
         since = _start_of(wanted.get("from_date"))
         tests = list(lab_tests_of(patient, since=since, after=after)[: PAGE_SIZE + 1])
@@ -178,7 +179,7 @@ class HistoryView(Operation):
     def get(self, request: Request, **address: uuid.UUID) -> Response:
         """List versions, the newest known first: what changed, and where and when it was told."""
         limit = asked(HistoryQuery, request.query_params).get("limit", PAGE_SIZE)
-        versions = history_of_patient(_patient_at(address), limit=limit + 1)
+        versions = history_of_patient(_patient_at(address, self.realm), limit=limit + 1)
         body = {
             "as_of": present(),
             "has_more": len(versions) > limit,

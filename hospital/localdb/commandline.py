@@ -12,7 +12,7 @@ from hospital.localdb.services import LocalServices, ensure, reserve
 # They read code, not rows; starting servers for them would only be slow.
 WITHOUT_DATABASE = {
     "alarms", "backups", "check", "collectstatic", "compilemessages", "dependencies", "diffsettings",
-    "errorrate", "findstatic", "help", "localdb", "makemessages", "makemigrations", "run", "smoke",
+    "errorrate", "findstatic", "help", "localdb", "makemessages", "makemigrations", "run",
     "spectacular", "startapp", "version",
 }  # fmt: skip
 
@@ -30,6 +30,7 @@ def bring_services(arguments: list[str]) -> None:
     command = arguments[1] if len(arguments) > 1 else "help"
     is_asking = {"-h", "--help", "--version"} & set(arguments[1:])
     needs_none = command in WITHOUT_DATABASE or command.startswith("-") or bool(is_asking)
+    needs_none = needs_none or (command == "smoke" and not _is_journey_asked(arguments[2:]))
     stage = os.environ.get("HOSPITAL_STAGE", "development")
     if stage != "development":
         if needs_none:
@@ -53,6 +54,16 @@ def bring_services(arguments: list[str]) -> None:
         os.execv(sys.executable, [sys.executable, *arguments])
     if command not in WITHOUT_TABLES:
         bring_tables(data_dir())
+
+
+def _is_journey_asked(arguments: list[str]) -> bool:
+    """The other smoke checks ask an address alone, and tell so of a place without a database."""
+    named = [
+        word
+        for before, word in zip(["", *arguments], arguments, strict=False)
+        if not word.startswith("-") and before != "--address"
+    ]
+    return not named or "journey" in named
 
 
 def bring_tables(folder: Path) -> None:

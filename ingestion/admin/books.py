@@ -39,6 +39,7 @@ from ingestion.services.quarantine import (
     left_standing,
     replay_files,
 )
+from ingestion.synthetic import Realm, realm_of_source
 from ops.acts import MOST_BYTES, Act, WhyForm, WorkedAdmin, ask_or_act
 from ops.readonly import ReadOnlyAdmin
 
@@ -166,6 +167,7 @@ class FeedFileAdmin(WorkedAdmin):
         "rows",
         *LEDGER_COLUMNS,
         "flaws",
+        "synthetic",
     )
     list_filter = (
         "status",
@@ -182,13 +184,18 @@ class FeedFileAdmin(WorkedAdmin):
     search_fields = ("key",)
     search_help_text = "Part of the object's name."
     ordering = ("-pk",)
-    readonly_fields = ("number", "readings_so_far")
+    readonly_fields = ("number", "readings_so_far", "synthetic")
     actions = ("replay", "dismiss")
 
     def offers(self, one: FeedFile, act: str) -> bool:
         """Only what was refused, and not dismissed yet, can be dismissed."""
         can_be_dismissed = one.status == FileStatus.REFUSED and one.dismissed_at is None
         return act != "dismiss" or can_be_dismissed
+
+    @admin.display(boolean=True)
+    def synthetic(self, file: FeedFile) -> bool:
+        """Mark what came from the source that is reserved for smoke tests."""
+        return realm_of_source(file.source) is Realm.SYNTHETIC
 
     @admin.display(ordering="feed__layout")
     def layout(self, file: FeedFile) -> str:

@@ -15,6 +15,7 @@ from ingestion import queries
 from ingestion.layouts import LAYOUTS
 from ingestion.models import Feed
 from ingestion.services.changes import note_change
+from ingestion.synthetic import Realm, realm_of_source
 
 
 class FeedForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -52,6 +53,7 @@ class FeedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "encoding",
         "is_day_first",
         "retired_at",
+        "synthetic",
     )
     list_filter = ("layout",)
 
@@ -62,6 +64,11 @@ class FeedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         for feed in changelist.result_list:
             feed.judged = judged.get(feed.pk)
         return changelist
+
+    @admin.display(boolean=True)
+    def synthetic(self, feed: Feed) -> bool:
+        """Mark those of smoke tests: no rule of the hospital's rests on them."""
+        return realm_of_source(feed.source) is Realm.SYNTHETIC
 
     @admin.display(description="freshness")
     def freshness(self, feed: Any) -> str:

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from ingestion import queries
 from ingestion.admin.filters import HasParent, HasTest
 from ingestion.models import Admission, Department, LabResult, LabTest, Patient, Record
+from ingestion.synthetic import is_reserved, is_reserved_department
 from ops.readonly import ReadOnlyAdmin
 
 _BOOKKEEPING = ("statements",)
@@ -23,13 +24,26 @@ class DepartmentAdmin(ReadOnlyAdmin):
     """Departments as the PMS names them."""
 
     shows_patients = False
+    list_display = ("name", "synthetic")
+
+    @admin.display(boolean=True)
+    def synthetic(self, department: Department) -> bool:
+        """Mark the smoke patient's: no ward sees it."""
+        return is_reserved_department(department.name)
 
 
 class RecordAdmin(ReadOnlyAdmin):
     """A record, with its versions below it."""
 
-    readonly_fields = ("versions",)
+    readonly_fields = ("versions", "synthetic")
     exclude = _BOOKKEEPING
+    # By which of its identifiers a record is known to be a smoke test's.
+    identifier = "patient_number"
+
+    @admin.display(boolean=True)
+    def synthetic(self, record: Record) -> bool:
+        """Mark what a smoke test told: no ward sees it."""
+        return is_reserved(getattr(record, self.identifier) or "")
 
     @admin.display(description="versions")
     def versions(self, record: Record) -> SafeString:
@@ -45,7 +59,15 @@ class PatientAdmin(RecordAdmin):
     """Patients."""
 
     change_form_template = "admin/ingestion/patient.html"
-    list_display = ("patient_id", "last_name", "first_name", "date_of_birth", "last_test_at")
+    identifier = "patient_id"
+    list_display = (
+        "patient_id",
+        "last_name",
+        "first_name",
+        "date_of_birth",
+        "last_test_at",
+        "synthetic",
+    )
     search_fields = ("patient_id", "last_name", "first_name")
     search_help_text = "Number or part of the name. It is not put into the address."
     ordering = ("patient_id",)
@@ -66,6 +88,7 @@ class AdmissionAdmin(RecordAdmin):
         "room",
         "admitted_at",
         "released_at",
+        "synthetic",
     )
     list_filter = (HasParent, "department")
     list_select_related = ("department",)
@@ -82,7 +105,15 @@ class AdmissionAdmin(RecordAdmin):
 class LabTestAdmin(RecordAdmin):
     """Tests, those that wait for their patient too."""
 
-    list_display = ("test_id", "patient_number", "name", "ordered_at", "status", "is_cancelled")
+    list_display = (
+        "test_id",
+        "patient_number",
+        "name",
+        "ordered_at",
+        "status",
+        "is_cancelled",
+        "synthetic",
+    )
     list_filter = (HasParent, "is_cancelled")
     search_fields = ("test_id__startswith", "patient_number__startswith")
     search_help_text = "Beginning of the test's or the patient's number."
@@ -97,6 +128,7 @@ class LabTestAdmin(RecordAdmin):
 class LabResultAdmin(RecordAdmin):
     """Results, those that wait for their test too."""
 
+    identifier = "test_id"
     list_display = (
         "__str__",
         "test_id",
@@ -105,6 +137,7 @@ class LabResultAdmin(RecordAdmin):
         "performed_at",
         "waits_for",
         "is_withdrawn",
+        "synthetic",
     )
     list_filter = (HasTest, "waits_for", "is_withdrawn")
     search_fields = ("result_id__startswith", "test_id__startswith")

@@ -11,6 +11,8 @@ from django.db.models import Count, QuerySet
 from ingestion.choices import FileStatus
 from ingestion.models import Admission, FeedFile, RejectedRow
 from ingestion.queries.feeds import CATCHING_UP_AFTER, Freshness
+from ingestion.queries.realms import files_of, patients_of
+from ingestion.synthetic import Realm
 
 
 @dataclass(frozen=True)
@@ -24,22 +26,31 @@ class Doubt:
     since: datetime | None = None
 
 
-def doubts_at(at: datetime, *, feeds: Iterable[Freshness]) -> list[Doubt]:
+def doubts_at(
+    at: datetime, *, feeds: Iterable[Freshness], realm: Realm = Realm.HOSPITAL
+) -> list[Doubt]:
     """List everything that may make a patient missing from the board, or look fine on it.
 
-    `feeds` is every feed as `freshness_of_feeds` judged it at that instant.
+    `feeds` is every feed of the realm as `freshness_of_feeds` judged it at that instant. Of smoke
+    tests no more is told: what went wrong with their files is a matter of the hospital's.
     """
+    if realm is Realm.SYNTHETIC:
+        return _silent(feeds)
     return [
         *_rejected("admission_rows_rejected", _admission_rows()),
         *_waiting_admissions(),
         *_rejected("lab_rows_rejected", _lab_rows()),
         *_files("files_refused", FileStatus.REFUSED),
         *_files("files_not_done", FileStatus.RECEIVED, before=at - CATCHING_UP_AFTER),
-        *(
-            Doubt("feed_silent", 1, feed=str(one.feed), since=one.silent_since)
-            for one in feeds
-            if not one.is_alive
-        ),
+        *_silent(feeds),
+    ]
+
+
+def _silent(feeds: Iterable[Freshness]) -> list[Doubt]:
+    return [
+        Doubt("feed_silent", 1, feed=str(one.feed), since=one.silent_since)
+        for one in feeds
+        if not one.is_alive
     ]
 
 
@@ -65,7 +76,9 @@ def _rejected(kind: str, rows: QuerySet[RejectedRow]) -> Iterable[Doubt]:
 
 def _waiting_admissions() -> Iterable[Doubt]:
     counted = (
-        Admission.objects.filter(patient__isnull=True, released_at__isnull=True)
+        Admission.objects.filter(
+            patients_of(Realm.HOSPITAL), patient__isnull=True, released_at__isnull=True
+        )
         .values("department__name")
         .annotate(count=Count("pk"))
         .order_by("department__name")
@@ -76,7 +89,7 @@ def _waiting_admissions() -> Iterable[Doubt]:
 
 
 def _files(kind: str, status: FileStatus, before: datetime | None = None) -> Iterable[Doubt]:
-    files = FeedFile.objects.filter(status=status)
+    files = FeedFile.objects.filter(files_of(Realm.HOSPITAL), status=status)
     if status == FileStatus.REFUSED:
         files = files.filter(dismissed_at__isnull=True)
     if before is not None:

@@ -15,6 +15,8 @@ from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
 from ingestion.choices import FileStatus
 from ingestion.models import ChangeCounter, Feed, FeedFile, RejectedRow, WaitingRow
 from ingestion.queries.past import present
+from ingestion.queries.realms import feeds_of, files_of
+from ingestion.synthetic import Realm
 
 # A file that was received this long ago and is not done: its source is catching up.
 CATCHING_UP_AFTER = timedelta(seconds=15)
@@ -61,8 +63,10 @@ def change_count() -> int:
     return ChangeCounter.objects.values_list("count", flat=True).first() or 0
 
 
-def freshness_of_feeds(at: datetime, *, system: str | None = None) -> list[Freshness]:
-    """Judge each feed that has ever delivered and is not retired, at an instant."""
+def freshness_of_feeds(
+    at: datetime, *, system: str | None = None, realm: Realm = Realm.HOSPITAL
+) -> list[Freshness]:
+    """Judge each feed of a realm that has ever delivered and is not retired, at an instant."""
     delivered = FeedFile.objects.filter(feed=OuterRef("pk"), status=FileStatus.INGESTED)
     by_time = delivered.order_by("-source_time").values("source_time")
     # A source's clock may be ahead, within what ingestion accepts: what it has just sent counts
@@ -72,7 +76,7 @@ def freshness_of_feeds(at: datetime, *, system: str | None = None) -> list[Fresh
     feeds = (
         # One look into the index for each feed: EXISTS is planned as a scan of every file there is.
         Feed.objects.alias(ever=Subquery(by_time[:1]))
-        .filter(ever__isnull=False)
+        .filter(feeds_of(realm), ever__isnull=False)
         .filter(Q(retired_at__isnull=True) | Q(retired_at__gt=at))
         .annotate(newest=Subquery(newest[:1]))
     )
@@ -142,9 +146,10 @@ class FeedBooks:
     waiting: int = 0
 
 
-def books_of_feeds() -> dict[int, FeedBooks]:
-    """Add up the books of each feed, by its key."""
-    totals = FeedFile.objects.filter(feed__isnull=False).order_by().values("feed_id")
+def books_of_feeds(realm: Realm = Realm.HOSPITAL) -> dict[int, FeedBooks]:
+    """Add up the books of each feed of a realm, by its key."""
+    files = FeedFile.objects.filter(feeds_of(realm), feed__isnull=False)
+    totals = files.order_by().values("feed_id")
     counted = totals.annotate(
         ingested=Count("pk", filter=Q(status=FileStatus.INGESTED)),
         refused=Count("pk", filter=Q(status=FileStatus.REFUSED)),
@@ -184,10 +189,14 @@ def _open_rows(rows: QuerySet[RejectedRow] | QuerySet[WaitingRow]) -> dict[int, 
 
 
 def feed_files(
-    *, feed: int | None = None, status: FileStatus | None = None, before: int | None = None
+    *,
+    realm: Realm = Realm.HOSPITAL,
+    feed: int | None = None,
+    status: FileStatus | None = None,
+    before: int | None = None,
 ) -> QuerySet[FeedFile]:
     """Files as they came, newest first."""
-    files = FeedFile.objects.select_related("feed").order_by("-pk")
+    files = FeedFile.objects.filter(files_of(realm)).select_related("feed").order_by("-pk")
     if feed is not None:
         files = files.filter(feed=feed)
     if status is not None:
@@ -195,19 +204,20 @@ def feed_files(
     return files if before is None else files.filter(pk__lt=before)
 
 
-def refused_files_without_feed() -> int:
+def refused_files_without_feed(realm: Realm = Realm.HOSPITAL) -> int:
     """Count the refused files of which not even the feed could be told."""
-    return FeedFile.objects.filter(status=FileStatus.REFUSED, feed__isnull=True).count()
+    refused = FeedFile.objects.filter(status=FileStatus.REFUSED, feed__isnull=True)
+    return refused.filter(files_of(realm)).count()
 
 
-def files_not_done() -> int:
+def files_not_done(realm: Realm = Realm.HOSPITAL) -> int:
     """Count the files that are on record and still to be read."""
-    return FeedFile.objects.filter(status=FileStatus.RECEIVED).count()
+    return FeedFile.objects.filter(files_of(realm), status=FileStatus.RECEIVED).count()
 
 
 @dataclass(frozen=True)
 class OpenWork:
-    """What is still to be read or worked off, whoever's it is. `oldest_receipt` is of the first."""
+    """What is still to be read or worked off, whichever feed's. `oldest_receipt` is the first's."""
 
     files_not_done: int
     oldest_receipt: datetime | None
@@ -217,10 +227,15 @@ class OpenWork:
 
 
 def open_work() -> OpenWork:
-    """Count what is still to be read or worked off."""
-    received = FeedFile.objects.filter(status=FileStatus.RECEIVED)
+    """Count what is still to be read or worked off of what the hospital's systems sent."""
+    hospital = files_of(Realm.HOSPITAL)
+    received = FeedFile.objects.filter(hospital, status=FileStatus.RECEIVED)
     refused = FeedFile.objects.filter(status=FileStatus.REFUSED, dismissed_at__isnull=True)
-    waiting = WaitingRow.objects.filter(applied_at__isnull=True, reading=F("feed_file__reading"))
+    waiting = WaitingRow.objects.filter(
+        files_of(Realm.HOSPITAL, through="feed_file__"),
+        applied_at__isnull=True,
+        reading=F("feed_file__reading"),
+    )
     told = received.aggregate(count=Count("pk"), oldest=Min("received_at"))
     return OpenWork(
         files_not_done=told["count"],

@@ -9,17 +9,20 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from ingestion.models import Department, FeedFile, LabResult, LabTest, Patient, Record
+from ingestion.queries.realms import departments_of, patients_of
 from ingestion.queries.worklists import case_number_conflicts, test_id_conflicts
+from ingestion.synthetic import Realm
 
 
-def department_names() -> list[str]:
-    """Name every department that any admission has mentioned."""
-    return list(Department.objects.values_list("name", flat=True))
+def department_names(realm: Realm = Realm.HOSPITAL) -> list[str]:
+    """Name every department that any admission of a realm has mentioned."""
+    departments = Department.objects.filter(departments_of(realm))
+    return list(departments.values_list("name", flat=True))
 
 
-def patient_by_key(key: uuid.UUID) -> Patient | None:
-    """Find a patient by the key that addresses carry."""
-    return Patient.objects.filter(pk=key).first()
+def patient_by_key(key: uuid.UUID, *, realm: Realm = Realm.HOSPITAL) -> Patient | None:
+    """Find a patient of a realm by the key that addresses carry."""
+    return Patient.objects.filter(patients_of(realm, through="patient_id"), pk=key).first()
 
 
 def lab_tests_of(

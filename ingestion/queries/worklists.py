@@ -12,6 +12,8 @@ from django.db.models.functions import Cast, Coalesce
 
 from ingestion.choices import FileStatus, RecordKind, WaitReason
 from ingestion.models import Admission, FeedFile, LabResult, LabTest, RejectedRow, WaitingRow
+from ingestion.queries.realms import patients_of
+from ingestion.synthetic import Realm
 
 
 def test_id_conflicts() -> QuerySet[LabTest, dict[str, object]]:
@@ -36,9 +38,10 @@ def _shared(records: QuerySet[Any], identity: str) -> QuerySet[Any, dict[str, ob
 
 def waiting_counts() -> dict[str, int]:
     """Count waiting records, once each; a combined row's result waits with its test, uncounted."""
+    hospital = patients_of(Realm.HOSPITAL)
     return {
-        "admissions": Admission.objects.filter(patient__isnull=True).count(),
-        "lab_tests": LabTest.objects.filter(patient__isnull=True).count(),
+        "admissions": Admission.objects.filter(hospital, patient__isnull=True).count(),
+        "lab_tests": LabTest.objects.filter(hospital, patient__isnull=True).count(),
         "lab_results": LabResult.objects.filter(
             lab_test__isnull=True, result_id__isnull=False
         ).count(),

@@ -20,7 +20,9 @@ from ingestion.models import (
     RejectedRow,
 )
 from ingestion.queries import past
+from ingestion.queries.realms import patients_of
 from ingestion.services.balance import unbalanced_files, unbalanced_ledgers
+from ingestion.synthetic import Realm
 from ops.queries.status import last_run
 from ops.registry import Health
 from ops.services.incidents import open_incident
@@ -35,7 +37,8 @@ BALANCE = "books"
 def books(*, known_at: datetime | None = None) -> dict[str, Any]:
     """Close the books: counts of everything, and whether they balance.
 
-    Of a file that was read several times the latest reading counts. With `known_at` every figure is
+    Of a file that was read several times the latest reading counts. Smoke patients are among those
+    whose rows must balance, and are not counted. With `known_at` every figure is
     as it was then, and `balanced` says whether the ledgers that stood then add up.
     """
     if known_at is None:
@@ -50,15 +53,18 @@ def books(*, known_at: datetime | None = None) -> dict[str, Any]:
 
 def _figures() -> dict[str, Any]:
     rejected = RejectedRow.objects.filter(reading=F("feed_file__reading"))
+    hospital = patients_of(Realm.HOSPITAL)
+    admissions = Admission.objects.filter(hospital, patient__isnull=False)
+    results = LabResult.objects.filter(lab_test__isnull=False, is_taken_back=False)
     return {
-        "patients": Patient.objects.count(),
-        "admissions": Admission.objects.filter(patient__isnull=False).count(),
-        "open_admissions": Admission.objects.filter(
-            patient__isnull=False, released_at__isnull=True
+        "patients": Patient.objects.filter(
+            patients_of(Realm.HOSPITAL, through="patient_id")
         ).count(),
-        "lab_tests": LabTest.objects.filter(patient__isnull=False).count(),
-        "lab_results": LabResult.objects.filter(
-            lab_test__isnull=False, is_taken_back=False
+        "admissions": admissions.count(),
+        "open_admissions": admissions.filter(released_at__isnull=True).count(),
+        "lab_tests": LabTest.objects.filter(hospital, patient__isnull=False).count(),
+        "lab_results": results.filter(
+            patients_of(Realm.HOSPITAL, through="lab_test__patient_number")
         ).count(),
         "waiting": queries.waiting_counts(),
         "identity_conflicts": {

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection
 
-from ingestion.choices import FileStatus, RowOutcome
+from ingestion.choices import FileStatus, RefusalReason, RowOutcome
 from ingestion.columnwise import ColumnwiseJudge
 from ingestion.csvrows import BadRow, CsvReading, Row, open_rows
 from ingestion.errors import FileRefused
@@ -27,6 +27,7 @@ from ingestion.models.fields import Lines
 from ingestion.services.applying import Applying
 from ingestion.services.staging import Stage
 from ingestion.services.tables import ColumnSets
+from ingestion.synthetic import DEPARTMENT_COLUMNS, LAYOUTS, Realm, realm_of_source
 
 BLOCK_ROWS = 2_000
 BLOCK_CHARACTERS = 8 << 20  # two thousand rows of a megabyte each would not fit
@@ -76,12 +77,17 @@ class Load:
         self, stream: BinaryIO, *, source: str, source_time: datetime, few_rows: int = FEW_ROWS
     ) -> None:
         self._few_rows = few_rows
+        realm = realm_of_source(source)
+        self._is_synthetic = realm is Realm.SYNTHETIC
         reading, self._mapping, self._feed = open_reading(stream, source=source)
+        if self._is_synthetic:
+            _require_what_smoke_tests_send(self._mapping)
         self._judge = Judge(
             self._mapping,
             source_time=source_time,
             zone=hospital_zone(),
             day_first=self._feed.is_day_first,
+            realm=realm,
         )
         columns = self._mapping.columns
         self._department_at = columns.get("department", columns.get("ward"))
@@ -105,6 +111,9 @@ class Load:
                 else self._judge.judge(row.fields)
             )
             if isinstance(verdict, Rejection):
+                if self._is_synthetic:
+                    self.stage.close()
+                    raise _not_a_smoke_tests()
                 rejected.append((row, verdict, self._department_of(row)))
             else:
                 judged.append((row.line, verdict))
@@ -114,7 +123,7 @@ class Load:
 
     def _tell_at_once(self, rows: list[Row | BadRow]) -> tuple[list[int], Sequence[Row | BadRow]]:
         whole = [row for row in rows if isinstance(row, Row)]
-        if len(whole) < self._few_rows:
+        if len(whole) < self._few_rows or self._is_synthetic:
             return [], rows
         block = self._quick.take(whole)
         self.stage.take_columns(block)
@@ -197,6 +206,22 @@ def prepare(stream: BinaryIO, *, source: str, source_time: datetime) -> Iterator
         yield load
     finally:
         load.stage.close()
+
+
+def _require_what_smoke_tests_send(mapping: Mapping) -> None:
+    """Refuse what cannot say that its patients are nobody's. Raises FileRefused."""
+    names_department = not set(DEPARTMENT_COLUMNS).isdisjoint(mapping.columns)
+    needs_department = mapping.layout.system == "PMS"
+    if mapping.layout.name not in LAYOUTS or (needs_department and not names_department):
+        raise _not_a_smoke_tests()
+
+
+def _not_a_smoke_tests() -> FileRefused:
+    return FileRefused(
+        RefusalReason.RESERVED,
+        "It lies in the source that is reserved for smoke tests, and says what none of them says."
+        " What it tells of patients is not known here: put it where its system's files belong.",
+    )
 
 
 def _begun_feed(source: str, layout: str) -> Feed:

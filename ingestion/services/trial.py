@@ -25,6 +25,7 @@ from ingestion.services.loading import hospital_zone
 from ingestion.services.receiving import unreadable
 from ingestion.services.registering import source_time_of
 from ingestion.storage import StoredObject
+from ingestion.synthetic import realm_of_source
 from ingestion.values import source_time_in
 
 SHOWN_ROWS = 5
@@ -129,6 +130,7 @@ def _read(trial: Trial, stream: BinaryIO, declared: Declared, layouts: Sequence[
             source_time=trial.source_time,
             zone=hospital_zone(),
             day_first=is_day_first,
+            realm=realm_of_source(trial.stored.source),
         )
         for is_day_first in (trial.is_day_first, not trial.is_day_first)
     )

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from ops import audit
 from ops.errors import OpsError
-from ops.roles import ALONE, RIGHTS, Role, permissions_of
+from ops.roles import ALONE, RIGHTS, SMOKE_ACCOUNT, Role, permissions_of
 
 
 class NotForThisPerson(OpsError):
@@ -73,6 +73,8 @@ def is_guarded(user: User) -> bool:
 def give_role(user: User, role: Role, *, by: str, why: str) -> None:
     """Give somebody a role, and with it the door to the admin. Raises NotForThisPerson."""
     user = _locked(user)
+    if user.get_username() == SMOKE_ACCOUNT:
+        raise NotForThisPerson("The smoke account is nobody: it sees the smoke patient alone.")
     held = roles_of(user)
     if role in held:
         raise NotForThisPerson(f"{user.get_username()} is {role.value} already.")
