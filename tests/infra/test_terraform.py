@@ -174,34 +174,50 @@ def test_only_what_reads_files_reaches_s3_and_only_clients_the_database() -> Non
 
 
 def test_no_password_is_kept_in_the_state() -> None:
+    assert not resources("random_password")
+    assert not resources("aws_secretsmanager_secret_version")
     for instance in resources("aws_db_instance").values():
         assert "password" not in instance
-    for version in resources("aws_secretsmanager_secret_version").values():
-        assert not version.keys() & {"secret_string", "secret_binary"}
-        assert "secret_string_wo" in version
-    assert not [name for type_, name, _ in blocks("resource") if type_ == "random_password"]
+    assert resources("aws_db_instance")["main"]["password_wo"] == "${local.master_password}"
+    assert {(type_, name) for type_, name, _ in blocks("ephemeral")} == {
+        ("aws_secretsmanager_secret_version", "master")
+    }
 
 
-def test_a_first_password_is_never_put_back_over_a_rotated_one() -> None:
-    versions = resources("aws_secretsmanager_secret_version")
+def test_a_first_password_is_random_and_never_made_again() -> None:
+    made = local("modules/database/secrets.tf", "secrets_template")["Resources"]
 
-    assert set(versions) == {"role", "master"}
-    for version in versions.values():
-        assert version["version_stages"] == "${local.first}"
-        assert version["lifecycle"][0]["ignore_changes"] == [
-            "version_stages", "secret_string_wo_version",
-        ]  # fmt: skip
-    assert "FIRST" in local("modules/database/secrets.tf", "first")
+    for part in (
+        'Type = "AWS::SecretsManager::Secret"',
+        'KmsKeyId = {Ref = "Key"}',
+        'GenerateStringKey = "password"',
+        "PasswordLength = 40",
+    ):
+        assert part in made
+    assert not re.search(r"\bSecretString\b", made)
+    assert local("modules/database/secrets.tf", "secrets_policy")["Statement"] == [
+        {"Effect": "Deny", "Action": "Update:*", "Principal": "*", "Resource": "*"}
+    ]
 
 
 def test_the_masters_secret_lies_where_a_right_to_the_roles_secrets_does_not_reach() -> None:
-    secrets = resources("aws_secretsmanager_secret")
+    secrets = local("modules/database/secrets.tf", "secrets")
 
-    assert secrets["role"]["name"] == "vigil/${var.stage}/database/${each.key}"
-    assert secrets["master"]["name"] == "vigil/${var.stage}/database-master"
-    assert set(local("modules/database/secrets.tf", "roles")) == {"application", "owner", "reports"}
-    for secret in secrets.values():
-        assert secret["kms_key_id"] == "${var.key}"
+    assert {secret["name"] for secret in secrets.values()} == {
+        "vigil/${var.stage}/database/application",
+        "vigil/${var.stage}/database/owner",
+        "vigil/${var.stage}/database/reports",
+        "vigil/${var.stage}/database-master",
+    }
+
+
+def test_the_masters_password_is_rotated_every_month() -> None:
+    made = local("modules/database/rotation.tf", "rotation_template")["Resources"]
+
+    rotation = made["Rotation"]["Properties"]
+    assert rotation["RotationRules"]["ScheduleExpression"] == "rate(30 days)"
+    assert rotation["HostedRotationLambda"]["RotationType"] == "PostgreSQLSingleUser"
+    assert rotation["SecretId"] == {"Ref": "Secret"}
 
 
 def test_no_password_is_left_to_rds_which_would_then_make_no_replica() -> None:

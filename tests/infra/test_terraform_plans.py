@@ -7,6 +7,7 @@ its own in the summary of `make test`: "terraform validate, plan".
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import pytest
 from scripts import terraform
 from scripts.terraform import NOBODYS_ACCOUNT, Folder, NotAtHand, TerraformFailed
 from tests.infra.test_terraform import STAGES, handed_over_by
+
+CFN_LINT = terraform.PROJECT / ".cache" / "tools" / "infra" / "bin" / "cfn-lint"
 
 try:
     terraform.must_be_at_hand(download=False)
@@ -166,12 +169,57 @@ def test_subnets_lie_in_the_zones_that_the_stage_has(
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_plan_holds_no_password(plans: dict[str, list[dict[str, Any]]], stage: str) -> None:
-    for version in planned(plans[stage], "aws_secretsmanager_secret_version"):
-        assert version.get("secret_string") is None
-        assert version.get("secret_string_wo") is None
+    assert planned(plans[stage], "aws_secretsmanager_secret_version") == []
     for instance in planned(plans[stage], "aws_db_instance"):
         assert instance.get("password") is None
         assert instance.get("password_wo") is None
+
+
+@pytest.mark.parametrize(
+    ("stage", "afterwards"), [("dev", "Delete"), ("staging", "Retain"), ("production", "Retain")]
+)
+def test_four_secrets_are_made_with_random_values_and_outlive_protected_stages(
+    plans: dict[str, list[dict[str, Any]]], stage: str, afterwards: str
+) -> None:
+    (stack,) = (
+        stack
+        for stack in planned(plans[stage], "aws_cloudformation_stack")
+        if stack["name"] == f"vigil-{stage}-database-secrets"
+    )
+
+    made = json.loads(stack["template_body"])["Resources"]
+
+    values = {
+        secret["Properties"]["Name"]: json.loads(
+            secret["Properties"]["GenerateSecretString"]["SecretStringTemplate"]
+        )
+        for secret in made.values()
+    }
+    assert values == {
+        f"vigil/{stage}/database/application": {"username": "vigil_app"},
+        f"vigil/{stage}/database/owner": {"username": "vigil_owner"},
+        f"vigil/{stage}/database/reports": {"username": "vigil_reports"},
+        f"vigil/{stage}/database-master": {"username": "vigil_master"},
+    }
+    assert {secret["DeletionPolicy"] for secret in made.values()} == {afterwards}
+    assert json.loads(stack["policy_body"])["Statement"][0]["Effect"] == "Deny"
+
+
+@pytest.mark.skipif(not CFN_LINT.exists(), reason="cfn-lint is missing")
+def test_stacks_of_cloudformation_are_well_formed(
+    plans: dict[str, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    for stack in planned(plans["production"], "aws_cloudformation_stack"):
+        (tmp_path / f"{stack['name']}.json").write_text(stack["template_body"])
+
+    done = subprocess.run(
+        [str(CFN_LINT), "--region", "eu-central-1", "--", *map(str, tmp_path.iterdir())],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (len(list(tmp_path.iterdir())), done.stdout, done.returncode) == (2, "", 0)
 
 
 @pytest.mark.parametrize("stage", STAGES)

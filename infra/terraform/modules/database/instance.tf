@@ -42,10 +42,9 @@ resource "aws_db_instance" "main" {
   ca_cert_identifier     = "rds-ca-rsa2048-g1"
   parameter_group_name   = aws_db_parameter_group.main.name
 
-  username            = local.master
-  password_wo         = local.master_password
-  password_wo_version = local.master_password_version
-  # See secrets.tf for why RDS does not manage the password itself.
+  username                            = local.master
+  password_wo                         = local.master_password
+  password_wo_version                 = 1 # never raised: rotation.tf gives the next ones
   iam_database_authentication_enabled = false
 
   backup_retention_period  = var.settings.backup_days

@@ -30,5 +30,5 @@ output "passwords" {
 
 output "master_secret" {
   description = "ARN of the master's secret."
-  value       = aws_secretsmanager_secret.master.arn
+  value       = aws_cloudformation_stack.secrets.outputs["Master"]
 }

@@ -1,52 +1,53 @@
 # The passwords: of the three roles of Vigil, and of the master that makes them.
 #
-# First values are random and pass from AWS to AWS: ephemeral values and write-only arguments are
-# never in a plan or a state. From then on passwords change without Terraform, which must not put
-# the first ones back. Hence the label FIRST: a version without any label is thrown away by AWS some
-# day, Terraform would make it again, and what it makes becomes the current one, which no server
-# knows. Never raise a `…_wo_version` here; rotation is in rotation.tf and in `manage.py`.
+# Their first values are made by AWS, once, where they are kept: no plan, no state and no person sees
+# them. From then on they change without Terraform. Hence a stack of CloudFormation, which makes a
+# secret with a random value and never looks at the value again. Terraform's own resource for a
+# value tracks that one version: when AWS has thrown the old version away, it makes another, which
+# becomes the current one, and which no server knows: nobody could sign in to the database.
 
 locals {
-  roles = {
-    application = "vigil_app"
-    owner       = "vigil_owner"
-    reports     = "vigil_reports"
+  master = "vigil_master"
+  secrets = {
+    Application = { name = "vigil/${var.stage}/database/application", user = "vigil_app" }
+    Owner       = { name = "vigil/${var.stage}/database/owner", user = "vigil_owner" }
+    Reports     = { name = "vigil/${var.stage}/database/reports", user = "vigil_reports" }
+    # Not below database/: a right to read what lies there is none to read this.
+    Master = { name = "vigil/${var.stage}/database-master", user = local.master }
   }
-  first = ["AWSCURRENT", "FIRST"]
-  # A name stays taken while a secret waits for its end: for days on what is made and thrown away.
-  recovery_days = var.settings.protected ? 30 : 0
-}
-
-resource "aws_secretsmanager_secret" "role" {
-  # checkov:skip=CKV2_AWS_57:Rotated by manage.py rotatepassword, which keeps the old one valid until the new one is proven
-  for_each = local.roles
-
-  name                    = "vigil/${var.stage}/database/${each.key}"
-  description             = "Password of the role ${each.value} of ${var.name}"
-  kms_key_id              = var.key
-  recovery_window_in_days = local.recovery_days
-}
-
-ephemeral "aws_secretsmanager_random_password" "role" {
-  for_each = local.roles
-
-  # The sum waits for the secret: asked at once, a plan would need an account.
-  password_length     = 40 + 0 * length(aws_secretsmanager_secret.role[each.key].id)
-  exclude_punctuation = true
-}
-
-resource "aws_secretsmanager_secret_version" "role" {
-  for_each = local.roles
-
-  secret_id = aws_secretsmanager_secret.role[each.key].id
-  secret_string_wo = jsonencode({
-    username = each.value
-    password = ephemeral.aws_secretsmanager_random_password.role[each.key].random_password
-  })
-  secret_string_wo_version = 1
-  version_stages           = local.first
-
-  lifecycle {
-    ignore_changes = [version_stages, secret_string_wo_version]
+  secrets_template = {
+    Parameters = { Key = { Type = "String" } }
+    Resources = {
+      for id, secret in local.secrets : id => {
+        Type = "AWS::SecretsManager::Secret"
+        # A stage whose data are protected keeps the way to them, too.
+        DeletionPolicy      = var.settings.protected ? "Retain" : "Delete"
+        UpdateReplacePolicy = "Retain"
+        Properties = {
+          Name        = secret.name
+          Description = "Password of ${secret.user} in the database ${var.name}"
+          KmsKeyId    = { Ref = "Key" }
+          GenerateSecretString = {
+            SecretStringTemplate = jsonencode({ username = secret.user })
+            GenerateStringKey    = "password"
+            PasswordLength       = 40
+            ExcludePunctuation   = true
+          }
+        }
+      }
+    }
+    Outputs = { for id, secret in local.secrets : id => { Value = { Ref = id } } }
   }
+  # A change of how a value is made would make a new one, which the server does not know.
+  secrets_policy = {
+    Statement = [{ Effect = "Deny", Action = "Update:*", Principal = "*", Resource = "*" }]
+  }
+}
+
+resource "aws_cloudformation_stack" "secrets" {
+  # checkov:skip=CKV_AWS_124:Terraform waits for it and says how it ended
+  name          = "${var.name}-database-secrets"
+  template_body = jsonencode(local.secrets_template)
+  policy_body   = jsonencode(local.secrets_policy)
+  parameters    = { Key = var.key }
 }
