@@ -7,7 +7,7 @@ export DEMO PORT STAGE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run setup-bench run test lint unit browser bench torture lock clean
-.PHONY: audit secrets sbom rehearse deploy smoke watch rollback drill plan infra-test
+.PHONY: aws-test audit secrets sbom rehearse deploy smoke watch rollback drill plan infra-test
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ unit: setup ## Run the tests that need no browser
 
 browser: setup ## Run the journeys in a browser
 	@exec .venv/bin/python scripts/check.py --only "build of the board" "journeys in Chromium"
+
+aws-test: setup ## Go the journey to AWS and back, on an emulator on this machine
+	@exec .venv/bin/python -m pytest tests/aws -q
 
 secrets: setup ## Look for secrets in what is tracked
 	@exec .venv/bin/python scripts/check.py --only secrets

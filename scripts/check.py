@@ -105,6 +105,7 @@ def lint_checks() -> list[Check]:
         Check("actionlint", [actionlint, ".github/workflows/*.yml"]),
         Check("zizmor", [tool("zizmor"), "--offline", "--quiet", "--persona=pedantic", ".github"]),
         Check("shellcheck", [tool("shellcheck"), *shell_scripts()]),
+        Check("hadolint", [tool("hadolint"), "Dockerfile"]),
         Check("eslint, prettier", ["npm", "run", "--silent", "lint"], FRONTEND),
         Check("tsc", ["npm", "run", "--silent", "typecheck"], FRONTEND),
     ]
