@@ -49,6 +49,13 @@ def limited(text: str, *, most: int) -> str:
     return text
 
 
+def unreserved(text: str, *, is_reserved: bool) -> str:
+    """Return the text, or fault one that is kept for somebody else."""
+    if is_reserved:
+        raise Fault("reserved")
+    return text
+
+
 def date_in(text: str, *, is_day_first: bool, may_hold_time: bool) -> date:
     """Return the date that a date column holds; of a date-time, the date as written."""
     if may_hold_time and MOMENT.fullmatch(text):
