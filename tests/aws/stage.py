@@ -7,6 +7,7 @@ The stacks of CDK and CloudFormation are created from the project's own template
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from urllib.parse import urlsplit
 
 from hospital import localdb
 from tests.aws.emulator import PROJECT, Emulator, emulated
+from tests.aws.front_door import Behind, front_door
 
 STAGE = "dev"
 PYTHON = PROJECT / ".venv" / "bin" / "python"
@@ -47,6 +49,7 @@ class DevStage:
     emulator: Emulator
     folder: Path
     code: Path = PROJECT
+    address: str = ""
     transcript: list[str] = field(default_factory=list)
 
     def client(self, service: str) -> Any:
@@ -120,21 +123,31 @@ class DevStage:
         }
 
     def browser(self) -> Browser:
-        """Somebody who asks through API Gateway, as CloudFront passes it on."""
-        api = self.parameter("application/api")
-        return Browser(self.emulator.address, f"{api}.execute-api.localhost", self._origin_key())
+        """Somebody who asks at the front door."""
+        return Browser(self.address)
 
-    def _origin_key(self) -> str:
+    def behind(self) -> Behind:
+        """What lies behind the front door by now."""
+        api = self.parameter("application/api")
         secret = self.parameter("application/origin-secret")
-        return str(self.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"])
+        key = self.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"]
+        host = f"{api}.execute-api.localhost:{self.emulator.port}"
+        return Behind(self.emulator.port, host, str(key), self._static)
+
+    def _static(self, key: str) -> bytes | None:
+        objects = self.client("s3")
+        try:
+            kept = objects.get_object(Bucket=self.parameter("application/frontend-bucket"), Key=key)
+        except objects.exceptions.NoSuchKey:
+            return None
+        return bytes(kept["Body"].read())
 
 
 class Browser:
-    """Asks the API of the stage over HTTP; keeps cookies."""
+    """Asks the stage over HTTP; keeps cookies."""
 
-    def __init__(self, address: str, host: str, key: str) -> None:
+    def __init__(self, address: str) -> None:
         self._address = address
-        self._headers = {"Host": host, "X-Origin-Key": key}
         self._cookies: dict[str, str] = {}
 
     def get(self, path: str) -> tuple[int, str]:
@@ -157,7 +170,7 @@ class Browser:
 
     def _ask(self, path: str, body: bytes | None) -> tuple[int, str]:
         cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
-        headers = self._headers | ({"Cookie": cookies} if cookies else {})
+        headers = {"Cookie": cookies} if cookies else {}
         if body is not None:
             headers |= {"Content-Type": "application/x-www-form-urlencoded"}
         request = urllib.request.Request(f"{self._address}{path}", body, headers)
@@ -196,7 +209,9 @@ def dev_stage(folder: Path, *, code: Path = PROJECT) -> Iterator[DevStage]:
                 "--endpoint", emulator.address,
             )  # fmt: skip
             assert made.status == 0, made.words
-            yield stage
+            with front_door(functools.cache(stage.behind)) as stage.address:
+                _tell(stage, "application/address", stage.address)
+                yield stage
     finally:
         localdb.stop(database)
 
@@ -221,17 +236,20 @@ def stand_in_for_terraform(stage: DevStage, application: str, owner: str) -> Non
         "application/settings/HOSPITAL_TLS": "0",
     }
     key = stage.client("kms").create_key(Description="data")["KeyMetadata"]["Arn"]
-    parameters = stage.client("ssm")
     for name, value in {**told, "keys/data": key}.items():
-        parameters.put_parameter(
-            Name=f"/vigil/{STAGE}/{name}", Value=value, Type="String", Overwrite=True
-        )
+        _tell(stage, name, value)
     secrets = stage.client("secretsmanager")
     for role, url in (("application", as_application), ("owner", as_owner)):
         secrets.create_secret(
             Name=f"vigil/{STAGE}/database/{role}",
             SecretString=json.dumps({"password": url.password}),
         )
+
+
+def _tell(stage: DevStage, name: str, value: str) -> None:
+    stage.client("ssm").put_parameter(
+        Name=f"/vigil/{STAGE}/{name}", Value=value, Type="String", Overwrite=True
+    )
 
 
 def soon(ask: Callable[[], _Found], what: str, *, seconds: float = 90) -> _Found:
@@ -252,5 +270,3 @@ def clone_of(project: Path, to: Path) -> Path:
     for name in (".venv", ".cache/tools", "frontend/dist"):
         (to / name).symlink_to(project / name)
     return to
-
-
