@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from hospital.functions.start import Event, EventNotKnown, is_tick, start
+from hospital.functions.start import Event, EventNotKnown, is_tick, roll_call, start
 
 start()
 
@@ -26,6 +26,8 @@ def handler(event: Event, context: object = None) -> dict[str, Any]:
     Of a batch, the answer names the messages whose tasks failed. Of a tick, everything due is tried
     before a failure is raised: one task must not keep the others from running.
     """
+    if answer := roll_call(event):
+        return answer
     if not connection.in_atomic_block:
         # A function that was frozen between two events may hold a connection that is long gone.
         close_old_connections()

@@ -10,7 +10,7 @@ from hmac import compare_digest
 from typing import Any
 from urllib.parse import urlsplit
 
-from hospital.functions.start import Event, EventNotKnown, is_tick, start
+from hospital.functions.start import Event, EventNotKnown, is_tick, roll_call, start
 
 start()
 
@@ -31,6 +31,8 @@ def stay_warm(event: Event, context: object = None) -> dict[str, bool]:
 
 def handler(event: Event, context: object = None) -> dict[str, Any]:
     """Answer a request of the gateway. Raises EventNotKnown."""
+    if answer := roll_call(event):
+        return answer
     if is_tick(event):
         return stay_warm(event, context)
     if not _is_request(event):

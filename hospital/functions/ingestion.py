@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hospital.functions.start import Event, start
+from hospital.functions.start import Event, roll_call, start
 
 start()
 
@@ -17,4 +17,6 @@ def handler(event: Event, context: object = None) -> dict[str, Any]:
 
     Raises NoticeNotUnderstood, PlaceMuted, and whatever lets none of the batch be taken.
     """
+    if answer := roll_call(event):
+        return answer
     return handle(event, context)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hospital import surroundings
+from ops.aws.functions import ROLL_CALL
 
 Event = Mapping[str, Any]
 
@@ -34,6 +35,15 @@ def start() -> None:
 
     if not apps.ready:
         django.setup()
+
+
+def roll_call(event: Event) -> dict[str, str] | None:
+    """Answer `manage.py afterdeploy`, which asks each function what it runs; else nothing."""
+    if event != ROLL_CALL:
+        return None
+    from django.conf import settings
+
+    return {"commit": settings.COMMIT, "stage": settings.STAGE}
 
 
 def is_tick(event: Event) -> bool:

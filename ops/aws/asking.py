@@ -48,11 +48,12 @@ def asking(
     region: str = "",
     meanings: Mapping[str, str] | None = None,
     rights: str = "docs/deploying.md lists",
+    seconds: int = 30,
 ) -> Iterator[Any]:
     """Give a client for one service; what it refuses becomes a sentence.
 
     `meanings` tells more of a service's own codes, `rights` where the rights that it needs are
-    listed. Raises CloudRefused and CloudUnreachable.
+    listed, `seconds` how long an answer may take. Raises CloudRefused and CloudUnreachable.
     """
     import boto3
     from botocore.config import Config
@@ -66,7 +67,7 @@ def asking(
 
     patience = Config(
         connect_timeout=5,
-        read_timeout=30,
+        read_timeout=seconds,
         retries={"total_max_attempts": 3, "mode": "standard"},
     )
     name = service.upper() if len(service) <= 3 else service

@@ -81,7 +81,7 @@ def emulated(folder: Path, **more: str) -> Iterator[Emulator]:
         "STATE_DIR": str(folder / "state"),
         "HOME": str(folder / "home"),
         # Without a cap, files during an update start a worker each.
-        "LAMBDA_ACCOUNT_CONCURRENCY": "4",
+        "LAMBDA_ACCOUNT_CONCURRENCY": "8",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": REGION,

@@ -68,7 +68,8 @@ def front_door(behind: Callable[[], Behind]) -> Iterator[str]:
                 "CloudFront-Viewer-Address": f"{self.client_address[0]}:{self.client_address[1]}",
             }
             asked = http.client.HTTPConnection("127.0.0.1", there.port, timeout=120)
-            with contextlib.closing(asked):
+            gone = (http.client.HTTPException, ConnectionError, TimeoutError)
+            with contextlib.closing(asked), contextlib.suppress(*gone):
                 asked.request(self.command, self.path, body, headers)
                 answer = asked.getresponse()
                 passed = [
