@@ -1,16 +1,17 @@
 """Plans and applies infra/terraform, one stage at a time.
 
-    terraform.py check                 init, validate and plan of every stage, without an account
-    terraform.py plan --stage STAGE    the same for one stage, its plan printed
-    terraform.py plan --stage STAGE --account NUMBER --state-bucket NAME
-                                       what would change there, kept for:
-    terraform.py apply --stage STAGE --account NUMBER --state-bucket NAME
+    terraform.py check         init, validate and plan of every stage, without an account
+    terraform.py plan STAGE    the same for one stage, its plan printed
+    terraform.py plan STAGE --account NUMBER --state-bucket NAME [--first-time]
+                               what would change there, kept for:
+    terraform.py apply STAGE
 
-State and variables of a stage are chosen here together: the state of one beside the settings of
-another would tear it down. Without an account it works on a copy, with made-up credentials, and
-leaves nothing behind. The provider comes from the mirror that TERRAFORM_PLUGIN_DIR names; without
-one it is downloaded, but by `check` only with --download: checks need no internet, and exit with
-77, which means that they were not run. Standard library alone.
+Account and bucket may also be told by TERRAFORM_ACCOUNT and TERRAFORM_STATE_BUCKET. State and
+variables of a stage are chosen here together: the state of one beside the settings of another would
+tear it down. Without an account it works on a copy, with made-up credentials, and leaves nothing
+behind. The provider comes from the mirror that TERRAFORM_PLUGIN_DIR names; without one it is
+downloaded, but for checks only where TERRAFORM_DOWNLOAD is 1: they must not need the internet, and
+exit with 77, which means that they were not run. Standard library alone.
 """
 
 from __future__ import annotations
@@ -75,11 +76,11 @@ def mirror() -> Path | None:
     return Path(named) if named else None
 
 
-def must_be_at_hand(*, download: bool) -> None:
+def must_be_at_hand(*, download: bool = False) -> None:
     """Raise what is missing."""
     if not shutil.which("terraform"):
         raise NotAtHand("terraform is missing")
-    if not mirror() and not download:
+    if not mirror() and not download and os.environ.get("TERRAFORM_DOWNLOAD") != "1":
         raise NotAtHand("TERRAFORM_PLUGIN_DIR is not set")
 
 
@@ -91,13 +92,13 @@ class Folder:
     environment: dict[str, str]
 
     def run(self, *arguments: str) -> str:
-        """Give what it printed; raises TerraformFailed with all of it."""
+        """Give what it printed; raises TerraformFailed with the errors of it."""
         done = subprocess.run(
             ["terraform", *arguments], cwd=self.root, env=self.environment, check=False, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         if done.returncode:
-            raise TerraformFailed(f"terraform {arguments[0]}:\n{done.stdout}")
+            raise TerraformFailed(f"terraform {arguments[0]}:\n{_from_the_error_on(done.stdout)}")
         return done.stdout
 
     def init(self, *arguments: str) -> None:
@@ -106,9 +107,10 @@ class Folder:
         where = [f"-plugin-dir={found}"] if found else []
         self.run("init", "-no-color", "-input=false", "-lockfile=readonly", *where, *arguments)
 
-    def plan(self, stage: str, *, account: str, to: Path) -> str:
+    def plan(self, stage: str, *, account: str, to: Path, first_time: bool = False) -> str:
         """Write a stage's plan and give it as text. A plan that fails leaves none to be applied."""
-        variables = [f"-var=stage={stage}", f"-var=account={account}"]
+        told = {"stage": stage, "account": account, "first_time": json.dumps(first_time)}
+        variables = [f"-var={name}={value}" for name, value in told.items()]
         try:
             return self.run("plan", "-no-color", "-input=false", f"-out={to}", *variables)
         except TerraformFailed:
@@ -154,14 +156,15 @@ def _not_made_by_terraform(_folder: str, names: list[str]) -> set[str]:
     return {name for name in names if name == ".terraform" or name.endswith(".tfstate")}
 
 
-def check(*, download: bool) -> None:
+def check() -> None:
     """Hold the configuration against the provider, and plan every stage."""
-    must_be_at_hand(download=download)
+    must_be_at_hand()
     with without_an_account() as folder:
         folder.init()
         print(folder.run("validate", "-no-color").strip())
         for stage in stages():
-            text = folder.plan(stage, account=NOBODYS_ACCOUNT, to=folder.root / f"{stage}.tfplan")
+            kept = folder.root / f"{stage}.tfplan"
+            text = folder.plan(stage, account=NOBODYS_ACCOUNT, to=kept, first_time=True)
             print(f"{stage}: {_sum(text)}")
 
 
@@ -171,10 +174,12 @@ def plan_without_an_account(stage: str) -> None:
     with without_an_account() as folder:
         folder.init()
         folder.run("validate", "-no-color")
-        print(folder.plan(stage, account=NOBODYS_ACCOUNT, to=folder.root / "plan.tfplan"))
+        kept = folder.root / "plan.tfplan"
+        print(folder.plan(stage, account=NOBODYS_ACCOUNT, to=kept, first_time=True))
+    print("Planned without an account: it is what an empty one would get.")
 
 
-def plan(stage: str, *, account: str, state_bucket: str) -> None:
+def plan(stage: str, *, account: str, state_bucket: str, first_time: bool) -> None:
     """Print what would change in the account, and keep the plan."""
     must_be_at_hand(download=True)
     folder = _of_stage(stage)
@@ -184,8 +189,8 @@ def plan(stage: str, *, account: str, state_bucket: str) -> None:
         f"-backend-config=key=vigil/{stage}.tfstate",
         f"-backend-config=region={stages()[stage]['region']}",
     )
-    print(folder.plan(stage, account=account, to=_kept_plan(stage)))
-    print(f"Kept. The same with apply in place of plan does exactly this to {stage}.")
+    print(folder.plan(stage, account=account, to=_kept_plan(stage), first_time=first_time))
+    print(f"Kept: `terraform.py apply {stage}` does exactly this.")
 
 
 def apply(stage: str) -> None:
@@ -194,7 +199,7 @@ def apply(stage: str) -> None:
     kept = _kept_plan(stage)
     if not kept.exists():
         raise TerraformFailed(
-            f"There is no plan of {stage}: run `terraform.py plan` for it, and read it."
+            f"There is no plan of {stage}: make one with its account, and read it."
         )
     try:
         print(_of_stage(stage).run("apply", "-no-color", "-input=false", str(kept)))
@@ -213,24 +218,34 @@ def _kept_plan(stage: str) -> Path:
     return KEPT / f"{stage}.tfplan"
 
 
+def _from_the_error_on(text: str) -> str:
+    """A plan that fails lists first, page after page, what it could have made."""
+    return text[max(0, text.find("Error: ")) :]
+
+
 def _sum(text: str) -> str:
     return next((line for line in text.splitlines() if line.startswith("Plan: ")), "No changes.")
 
 
 def asked(arguments: list[str]) -> argparse.Namespace:
-    """What was asked for; refuses half an account."""
+    """What was asked for; refuses half an account, and what has no stage."""
+    told = os.environ.get
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("what", choices=["check", "plan", "apply"])
-    parser.add_argument("--stage", choices=list(stages()))
-    parser.add_argument("--account", default="", help="the stage's AWS account")
-    parser.add_argument("--state-bucket", default="", help="the bucket that keeps its state")
-    parser.add_argument("--download", action="store_true", help="check: the provider, too")
-    found = parser.parse_args(arguments)
+    parser.add_argument("stage", nargs="?", choices=list(stages()))
+    parser.add_argument("--stage", dest="named", choices=list(stages()), help="the same")
+    parser.add_argument("--account", default=told("TERRAFORM_ACCOUNT", ""), help="the stage's own")
+    parser.add_argument(
+        "--state-bucket", default=told("TERRAFORM_STATE_BUCKET", ""), help="keeps the state"
+    )
+    parser.add_argument(
+        "--first-time", action="store_true", help="plan: the database is not there yet"
+    )
+    found = parser.parse_intermixed_args(arguments)
+    found.stage = found.stage or found.named
     if found.what != "check" and not found.stage:
-        parser.error("say of which --stage")
-    if bool(found.account) != bool(found.state_bucket) or (
-        found.what == "apply" and not found.account
-    ):
+        parser.error(f"say of which stage: {', '.join(stages())}")
+    if bool(found.account) != bool(found.state_bucket):
         parser.error("say both, --account and --state-bucket")
     return found
 
@@ -240,11 +255,16 @@ def main(arguments: list[str]) -> int:
     told = asked(arguments)
     try:
         if told.what == "check":
-            check(download=told.download)
+            check()
         elif told.what == "apply":
             apply(told.stage)
         elif told.account:
-            plan(told.stage, account=told.account, state_bucket=told.state_bucket)
+            plan(
+                told.stage,
+                account=told.account,
+                state_bucket=told.state_bucket,
+                first_time=told.first_time,
+            )
         else:
             plan_without_an_account(told.stage)
     except NotAtHand as missing:

@@ -28,6 +28,7 @@ module "database" {
   stage          = var.stage
   account        = var.account
   settings       = local.settings.database
+  first_time     = var.first_time
   subnets        = module.network.database_subnets
   security_group = module.network.database_security_group
   rotation = {

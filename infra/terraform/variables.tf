@@ -20,6 +20,12 @@ variable "account" {
   }
 }
 
+variable "first_time" {
+  description = "Whether the database is not there yet, and is to be given the master's first password."
+  type        = bool
+  default     = false
+}
+
 variable "zone_letters" {
   description = "The region's zones by their last letter. Some accounts lack one: leave it out here."
   type        = list(string)

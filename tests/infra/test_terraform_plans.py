@@ -21,7 +21,7 @@ from tests.infra.test_terraform import STAGES, handed_over_by
 CFN_LINT = terraform.PROJECT / ".cache" / "tools" / "infra" / "bin" / "cfn-lint"
 
 try:
-    terraform.must_be_at_hand(download=False)
+    terraform.must_be_at_hand()
     MISSING = ""
 except NotAtHand as missing:
     MISSING = str(missing)
@@ -42,7 +42,7 @@ def plans(folder: Folder) -> dict[str, list[dict[str, Any]]]:
     found = {}
     for stage in STAGES:
         kept = folder.root / f"{stage}.tfplan"
-        folder.plan(stage, account=NOBODYS_ACCOUNT, to=kept)
+        folder.plan(stage, account=NOBODYS_ACCOUNT, to=kept, first_time=True)
         found[stage] = folder.shown(kept)["resource_changes"]
     return found
 
@@ -233,6 +233,17 @@ def test_everything_is_marked_with_its_stage(
     ]
 
     assert {(tag["application"], tag["stage"]) for tag in tags} == {("vigil", stage)}
+
+
+def test_whoever_plans_a_change_needs_no_right_to_read_a_password(folder: Folder) -> None:
+    text = folder.plan("dev", account=NOBODYS_ACCOUNT, to=folder.root / "later.tfplan")
+
+    # With an account the first plan would read it, and later ones have nothing to read.
+    assert "ephemeral." not in text
+    first = folder.plan(
+        "dev", account=NOBODYS_ACCOUNT, to=folder.root / "first.tfplan", first_time=True
+    )
+    assert first.count("ephemeral.aws_secretsmanager_secret_version.master") == 1
 
 
 def test_a_stage_that_does_not_exist_is_refused(folder: Folder) -> None:

@@ -44,7 +44,7 @@ resource "aws_db_instance" "main" {
 
   username                            = local.master
   password_wo                         = local.master_password
-  password_wo_version                 = 1 # never raised: rotation.tf gives the next ones
+  password_wo_version                 = var.first_time ? 1 : null
   iam_database_authentication_enabled = false
 
   backup_retention_period  = var.settings.backup_days
@@ -73,6 +73,9 @@ resource "aws_db_instance" "main" {
   depends_on = [aws_cloudwatch_log_group.main]
 
   lifecycle {
+    # The first password is given once; rotation.tf gives the next ones.
+    ignore_changes = [password_wo_version]
+
     precondition {
       condition     = var.settings.replicas == 0 || var.settings.backup_days > 0
       error_message = "RDS makes replicas only of an instance with backups: let backup_days be at least 1 in stages.json, or replicas 0."

@@ -4,14 +4,18 @@
 # replicas, of every engine but SQL Server. Production has one; so all stages keep it in a secret of
 # their own, and what production needs is tried on staging.
 
-# Read for the moment in which the instance is made, and kept nowhere. Whoever plans or applies in a
-# real account needs the right to read this secret.
+# Read for the moment in which the instance is made, and kept nowhere. Never again after that: whoever
+# plans a change needs no right to read a secret.
 ephemeral "aws_secretsmanager_secret_version" "master" {
+  count = var.first_time ? 1 : 0
+
   secret_id = aws_cloudformation_stack.secrets.outputs["Master"]
 }
 
 locals {
-  master_password = jsondecode(ephemeral.aws_secretsmanager_secret_version.master.secret_string).password
+  master_password = (
+    var.first_time ? jsondecode(ephemeral.aws_secretsmanager_secret_version.master[0].secret_string).password : null
+  )
 }
 
 # Whatever their roles may be given some day: what serves people and reads files never needs it.

@@ -26,6 +26,11 @@ variable "settings" {
   })
 }
 
+variable "first_time" {
+  description = "Whether the instance is to be given the master's first password."
+  type        = bool
+}
+
 variable "subnets" {
   description = "Subnets of the database, in two zones at least."
   type        = list(string)
