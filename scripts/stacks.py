@@ -25,6 +25,8 @@ TOOLS = PROJECT / ".cache" / "tools" / "infra" / "bin"
 STAGES = PROJECT / "infra" / "stages.json"
 MONITORING = PROJECT / "infra" / "cloudformation" / "monitoring.yaml"
 EDGE_REGION = "us-east-1"
+# How a check says that it looked at nothing (scripts/check.py).
+LOOKED_AT_NOTHING = 77
 # Types that the emulator does not know: left out of its templates, and of no other. A test holds
 # this list against the templates.
 UNKNOWN_TO_EMULATOR = ("AWS::WAFv2::LoggingConfiguration",)
@@ -218,6 +220,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--image", default="", help="tag of the worker's image, once pushed")
     parser.add_argument("--endpoint", default="", help="of an emulator")
     told = parser.parse_args(arguments)
+    if not TOOLS.is_dir():
+        print("the tools of the infrastructure are missing: scripts/setup.py all")
+        return LOOKED_AT_NOTHING
     with tempfile.TemporaryDirectory() as aside:
         out = told.out or Path(aside)
         try:
