@@ -631,6 +631,7 @@ def test_the_container_works_on_long_tasks_and_cannot_change_itself(stage: str) 
     assert container["Environment"] == [
         {"Name": "HOSPITAL_AWS_STAGE", "Value": stage},
         {"Name": "HOSPITAL_DATA_DIR", "Value": "/var/lib/vigil"},
+        {"Name": "TMPDIR", "Value": "/var/lib/vigil"},
     ]
     assert (task["Cpu"], task["Memory"]) == (
         str(STAGES_FILE[stage]["worker"]["cpu"]),

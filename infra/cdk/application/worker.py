@@ -21,7 +21,6 @@ NO_IMAGE = "none"
 # Where the process may write: its own folder, and what ECS Exec's agent needs beside a root that
 # cannot be written.
 _WRITABLE = {
-    "tmp": "/tmp",
     "data": "/var/lib/vigil",
     "agent": "/var/lib/amazon",
     "agent-log": "/var/log/amazon",
@@ -182,7 +181,7 @@ class Worker(Construct):
         leave_aside(
             task,
             {
-                "AwsSolutions-ECS2": "Two words that are no secret: which stage it is, and where it"
+                "AwsSolutions-ECS2": "Words that are no secret: which stage it is, and where it"
                 " may write. Everything else it asks for itself, of SSM and Secrets Manager."
             },
         )
@@ -198,6 +197,8 @@ class Worker(Construct):
             "environment": [
                 {"name": "HOSPITAL_AWS_STAGE", "value": self._stage.name},
                 {"name": "HOSPITAL_DATA_DIR", "value": _WRITABLE["data"]},
+                # The image gives this folder to its user; one at /tmp would be root's alone.
+                {"name": "TMPDIR", "value": _WRITABLE["data"]},
             ],
             "essential": True,
             "readonlyRootFilesystem": True,
