@@ -4,7 +4,7 @@ The service runs nothing until an image was pushed and its tag is told (paramete
 stack that waited for an image could not be made first.
 """
 
-from aws_cdk import ArnFormat, Aws, CfnCondition, CfnParameter, Fn, RemovalPolicy, Stack
+from aws_cdk import Aws, CfnCondition, CfnParameter, Fn, RemovalPolicy
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
@@ -12,9 +12,9 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from application.handover import Handover
-from application.names import arn, log_of_worker
+from application.names import log_of_worker
 from application.reasons import leave_aside
-from application.rights import FEEDS, Rights, wildcard
+from application.rights import FEEDS, Rights
 from application.stage import Stage
 
 NO_IMAGE = "none"
@@ -97,54 +97,22 @@ class Worker(Construct):
                         *rights.gives_up_backups(),
                         *rights.receives(["long"]),
                         *rights.sends(["tasks", "long"]),
-                        *self._snapshots(),
+                        *rights.snapshots(self._handover.read("database/instance")),
                         _session(),
                         rights.never(),
                     ]
                 )
             },
         )
-        snapshots = "rds:<AWS::Region>:<AWS::AccountId>:snapshot:"
         leave_aside(
             role,
             {
                 **rights.reasons(log="", buckets={**FEEDS, **_KEPT}),
                 "AwsSolutions-IAM5[Resource::*]": "A session of ECS Exec has no resource.",
-                wildcard(f"{snapshots}*"): "It looks for the snapshots of its own instance; AWS"
-                " asks for the right to look at all.",
-                wildcard(f"{snapshots}vigil-{self._stage['stage']}-*"): "Snapshots that it makes,"
-                " whose names hold their time.",
+                **rights.reasons_of_snapshots(),
             },
         )
         return role
-
-    def _snapshots(self) -> list[iam.PolicyStatement]:
-        """Take snapshots of the one instance, and delete those that bear our tag."""
-        instance = Stack.of(self).format_arn(
-            service="rds",
-            resource="db",
-            resource_name=self._handover.read("database/instance"),
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-        own = arn("rds", f"snapshot:vigil-{self._stage['stage']}-*")
-        return [
-            iam.PolicyStatement(
-                sid="LookAtInstance",
-                actions=["rds:DescribeDBInstances", "rds:DescribeDBSnapshots"],
-                resources=[instance, arn("rds", "snapshot:*")],
-            ),
-            iam.PolicyStatement(
-                sid="TakeSnapshots",
-                actions=["rds:AddTagsToResource", "rds:CreateDBSnapshot"],
-                resources=[instance, own],
-            ),
-            iam.PolicyStatement(
-                sid="GiveUpSnapshots",
-                actions=["rds:DeleteDBSnapshot"],
-                resources=[own],
-                conditions={"StringEquals": {"aws:ResourceTag/vigil-snapshot": "1"}},
-            ),
-        ]
 
     def _task(self, tag: CfnParameter) -> ecs.CfnTaskDefinition:
         start = iam.Role(
