@@ -7,6 +7,12 @@ from celery.schedules import crontab
 from celery.signals import setup_logging
 from django.conf import settings
 
+from hospital import surroundings
+
+# The container on AWS starts here and not by manage.py: without its stage's configuration it would
+# wait for tasks where nobody sends any.
+if not settings.configured:
+    surroundings.load_if_told([])
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hospital.settings")
 
 app = Celery("hospital")

@@ -24,7 +24,10 @@ REPORTS = CACHE / "reports"
 TOOLS = CACHE / "tools"
 PYTHON_CODE = [
     "hospital", "api", "alerts", "ingestion", "ops", "simulator", "bench", "scripts", "tests",
+    "infra/cdk",
 ]  # fmt: skip
+# The stages are written by the same code; the tests judge all three.
+PRODUCTION = ["--stage", "production"]
 SHELL = [".ci", "scripts"]
 NO_TESTS_COLLECTED = 5
 # How a check says that it looked at nothing, with what is missing as its last line.
@@ -101,6 +104,7 @@ def lint_checks() -> list[Check]:
         Check("OpenAPI schema", [tool("python"), "scripts/schema.py"]),
         Check("licences", [tool("python"), "scripts/licences.py"]),
         *terraform_checks(),
+        Check("cdk-nag, cfn-lint", [tool("python"), "scripts/stacks.py", "lint", *PRODUCTION]),
         Check("secrets", [tool("python"), "scripts/leaks.py"]),
         Check("actionlint", [actionlint, ".github/workflows/*.yml"]),
         Check("zizmor", [tool("zizmor"), "--offline", "--quiet", "--persona=pedantic", ".github"]),

@@ -25,6 +25,8 @@ TOOLS = PROJECT / ".cache" / "tools" / "infra" / "bin"
 STAGES = PROJECT / "infra" / "stages.json"
 MONITORING = PROJECT / "infra" / "cloudformation" / "monitoring.yaml"
 EDGE_REGION = "us-east-1"
+# How a check says that it looked at nothing (scripts/check.py).
+LOOKED_AT_NOTHING = 77
 # Types that the emulator does not know: left out of its templates, and of no other. A test holds
 # this list against the templates.
 UNKNOWN_TO_EMULATOR = ("AWS::WAFv2::LoggingConfiguration",)
@@ -94,13 +96,16 @@ def for_emulator(template: str) -> str:
     return json.dumps(read)
 
 
-def apply(stage: str, out: Path, *, endpoint: str = "", image: str = "") -> Iterator[str]:
+def apply(
+    stage: str, out: Path, *, endpoint: str = "", image: str = "", is_written: bool = False
+) -> Iterator[str]:
     """Make or change every stack of a stage, and wait for each. Gives words of what was done.
 
-    Raises StackFailed. What is there already and has not changed is left as it is.
+    The templates lie in `out` (`synth`). What is there already and has not changed is left as it
+    is. Raises StackFailed.
     """
     acl = ""
-    for one in stacks(stage, synth(stage, out)):
+    for one in stacks(stage, out):
         if endpoint and one.template.startswith("{"):
             one.template = for_emulator(one.template)
         if one.name.endswith("-application"):
@@ -108,14 +113,15 @@ def apply(stage: str, out: Path, *, endpoint: str = "", image: str = "") -> Iter
         if one.name.endswith("-compute") and image:
             one.told = {"ImageTag": image}
         client = _client(one.region, endpoint)
-        yield f"{one.name}: {_make(client, one)}"
+        yield f"{one.name}: {make(client, one)}"
         if endpoint and one.name.endswith("-application"):
             _lock_buckets(client, one, endpoint)
         if one.name.endswith("-edge"):
             acl = _outputs(client, one.name)["WebAclArn"]
 
 
-def _make(client: CloudFormationClient, one: Made) -> str:
+def make(client: CloudFormationClient, one: Made) -> str:
+    """Make or change one stack and wait. Raises StackFailed, with the first cause."""
     from botocore.exceptions import ClientError
 
     exists = _status(client, one.name)
@@ -139,7 +145,11 @@ def _make(client: CloudFormationClient, one: Made) -> str:
         if "No updates are to be performed" in str(error):
             return "nothing to change"
         raise StackFailed(f"{one.name}: {error}") from error
-    waiter: Any = client.get_waiter(f"stack_{'update' if exists else 'create'}_complete")
+    waiter: Any = (
+        client.get_waiter("stack_update_complete")
+        if exists
+        else client.get_waiter("stack_create_complete")
+    )
     try:
         waiter.wait(StackName=one.name, WaiterConfig={"Delay": 2, "MaxAttempts": 1800})
     except Exception as error:
@@ -210,11 +220,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--image", default="", help="tag of the worker's image, once pushed")
     parser.add_argument("--endpoint", default="", help="of an emulator")
     told = parser.parse_args(arguments)
+    if not TOOLS.is_dir():
+        print("the tools of the infrastructure are missing: scripts/setup.py all")
+        return LOOKED_AT_NOTHING
     with tempfile.TemporaryDirectory() as aside:
         out = told.out or Path(aside)
         try:
             if told.act == "apply":
-                for words in apply(told.stage, out, endpoint=told.endpoint, image=told.image):
+                for words in apply(
+                    told.stage, synth(told.stage, out), endpoint=told.endpoint, image=told.image
+                ):
                     print(words, flush=True)
             else:
                 (synth if told.act == "synth" else lint)(told.stage, out)

@@ -5,6 +5,7 @@ from aws_cdk import Fn
 from application.stage import Stage
 
 SOURCES = ("pms", "lis")
+BUCKETS = (*SOURCES, "backups", "seals", "releases", "frontend", "access-logs")
 
 
 def bucket_name(stage: Stage, what: str) -> str:
@@ -22,6 +23,16 @@ def arn(service: str, resource: str) -> str:
     return Fn.sub(
         f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}"
     )
+
+
+def global_arn(service: str, resource: str) -> str:
+    """Write an ARN of this account, of a service that knows no regions."""
+    return Fn.sub(f"arn:${{AWS::Partition}}:{service}::${{AWS::AccountId}}:{resource}")
+
+
+def aws_arn(service: str, resource: str) -> str:
+    """Write an ARN of something that AWS itself owns in this region."""
+    return Fn.sub(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}::{resource}")
 
 
 def log_of_worker(stage: Stage) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from aws_cdk import Fn
 from aws_cdk import aws_iam as iam
 
-from application.names import SOURCES, arn, bucket_arn
+from application.names import BUCKETS, SOURCES, arn, bucket_arn
 from application.stage import Stage
 
 FEEDS = dict.fromkeys(SOURCES, "Every file that a system of the hospital puts in.")
@@ -44,9 +44,8 @@ class Rights:
 
     def configuration(self) -> Statements:
         """Read what the layers handed over."""
-        below = arn("ssm", f"parameter/vigil/{self.stage.name}")
         return [
-            _may("Configuration", ["ssm:GetParametersByPath"], [below, f"{below}/*"]),
+            _may("Configuration", ["ssm:GetParametersByPath"], self.parameters()),
             self._key(["kms:Decrypt"], "s3", "secretsmanager"),
         ]
 
@@ -100,6 +99,69 @@ class Rights:
             "sqs:ReceiveMessage",
         ]
         return [_may("Receive", actions, self._queues(queues))]
+
+    def snapshots(self, instance: str) -> Statements:
+        """Take snapshots of one instance, and delete those that bear our tag."""
+        # A parameter's value has no place within Fn::Sub.
+        database = Fn.join(":", [arn("rds", "db"), instance])
+        return [
+            _may(
+                "LookAtInstance",
+                ["rds:DescribeDBInstances", "rds:DescribeDBSnapshots"],
+                [database, arn("rds", "snapshot:*")],
+            ),
+            _may(
+                "TakeSnapshots",
+                ["rds:AddTagsToResource", "rds:CreateDBSnapshot"],
+                [database, arn("rds", self._snapshots())],
+            ),
+            iam.PolicyStatement(
+                sid="GiveUpSnapshots",
+                actions=["rds:DeleteDBSnapshot"],
+                resources=[arn("rds", self._snapshots())],
+                conditions={"StringEquals": {"aws:ResourceTag/vigil-snapshot": "1"}},
+            ),
+        ]
+
+    def reasons_of_snapshots(self) -> dict[str, str]:
+        """Say why their resources hold a `*`."""
+        here = "rds:<AWS::Region>:<AWS::AccountId>"
+        return {
+            wildcard(f"{here}:snapshot:*"): "It looks for the snapshots of its own instance; AWS"
+            " asks for the right to look at all.",
+            wildcard(f"{here}:{self._snapshots()}"): "Snapshots that it makes, whose names hold"
+            " their time.",
+        }
+
+    def looks_at_no_data(self) -> Statements:
+        """What nobody may read who only looks at how things are made: no object of this stage, no
+        log, no message, no secret. (The state of Terraform lies in a bucket of its own.)"""
+        objects = [bucket_arn(self.stage, what, "/*") for what in BUCKETS]
+        return [
+            iam.PolicyStatement(
+                sid="NoObjects",
+                effect=iam.Effect.DENY,
+                actions=["s3:GetObject", "s3:GetObjectVersion"],
+                resources=objects,
+            ),
+            iam.PolicyStatement(
+                sid="NoData",
+                effect=iam.Effect.DENY,
+                actions=[
+                    "logs:FilterLogEvents",
+                    "logs:GetLogEvents",
+                    "logs:StartQuery",
+                    "secretsmanager:GetSecretValue",
+                    "sqs:ReceiveMessage",
+                ],
+                resources=["*"],
+            ),
+        ]
+
+    def parameters(self) -> list[str]:
+        """All that is handed over to this stage."""
+        below = f"parameter/vigil/{self.stage.name}"
+        return [arn("ssm", below), arn("ssm", f"{below}/*")]
 
     def runs_as(self, function: str) -> Statements:
         """Run as a function within the network: logs of its own, interfaces, traces.
@@ -158,6 +220,9 @@ class Rights:
 
     def _queues(self, names: Sequence[str]) -> list[str]:
         return [arn("sqs", self.stage.called(name)) for name in names]
+
+    def _snapshots(self) -> str:
+        return f"snapshot:vigil-{self.stage['stage']}-*"
 
     def _secret(self, name: str) -> str:
         return f"vigil/{self.stage.name}/{name}-??????"

@@ -1,9 +1,9 @@
 """CloudFront: the one door. Files of the board from their bucket, all else from the API.
 
-What the API's function sees of a visitor is made here: `x-vigil-address` is the visitor's own
-address and `x-vigil-host` the name by which he came, both set anew for each request, so that
-nobody invents them; `x-origin-key` proves that the request came through this door. `Host` is the
-API's own: API Gateway knows no other.
+Who asks is made known to the API's function by two headers. `x-vigil-address` is the visitor's own
+address, without a port, set anew for each request, so that nobody invents it. `x-origin-key`
+proves that the request came through this door; without it the first is worth nothing. `Host` is
+the API's own, since API Gateway knows no other, and everything came by TLS.
 """
 
 from aws_cdk import Duration
@@ -21,7 +21,6 @@ _TELL_WHO_ASKS = """
 function handler(event) {
   var request = event.request;
   request.headers['x-vigil-address'] = { value: event.viewer.ip };
-  request.headers['x-vigil-host'] = { value: request.headers.host.value };
   return request;
 }
 """

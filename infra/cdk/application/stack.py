@@ -12,6 +12,7 @@ from application.api import HttpApi
 from application.confidential import Confidential
 from application.handover import Handover
 from application.logs import Logs
+from application.pipeline import Pipeline
 from application.queues import Queues
 from application.rights import Rights
 from application.roles import Roles
@@ -76,5 +77,7 @@ class ComputeStack(Stack):
         rights = Rights(stage, key_arn)
         Roles(self, stage=stage, rights=rights)
         worker = Worker(self, stage=stage, handover=handover, rights=rights, key_arn=key_arn)
+        if stage["repository"]:
+            Pipeline(self, stage=stage, handover=handover, rights=rights)
         handover.write("application/worker-cluster", worker.cluster.ref)
         handover.write("application/worker-service", worker.service.attr_name)

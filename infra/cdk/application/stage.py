@@ -32,6 +32,11 @@ class Stage:
         return f"vigil-{self.name}-{what}" if what else f"vigil-{self.name}"
 
     @property
+    def functions(self) -> list[str]:
+        """The names of the three functions."""
+        return [self.called(), self.called("ingestion"), self.called("alerts")]
+
+    @property
     def is_protected(self) -> bool:
         """Tell whether nothing of it may be removed by accident."""
         return bool(self["database"]["protected"])

@@ -4,7 +4,7 @@ The service runs nothing until an image was pushed and its tag is told (paramete
 stack that waited for an image could not be made first.
 """
 
-from aws_cdk import ArnFormat, Aws, CfnCondition, CfnParameter, Fn, RemovalPolicy, Stack
+from aws_cdk import Aws, CfnCondition, CfnParameter, Fn, RemovalPolicy
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
@@ -12,16 +12,15 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from application.handover import Handover
-from application.names import arn, log_of_worker
+from application.names import log_of_worker
 from application.reasons import leave_aside
-from application.rights import FEEDS, Rights, wildcard
+from application.rights import FEEDS, Rights
 from application.stage import Stage
 
 NO_IMAGE = "none"
 # Where the process may write: its own folder, and what ECS Exec's agent needs beside a root that
 # cannot be written.
 _WRITABLE = {
-    "tmp": "/tmp",
     "data": "/var/lib/vigil",
     "agent": "/var/lib/amazon",
     "agent-log": "/var/log/amazon",
@@ -98,54 +97,22 @@ class Worker(Construct):
                         *rights.gives_up_backups(),
                         *rights.receives(["long"]),
                         *rights.sends(["tasks", "long"]),
-                        *self._snapshots(),
+                        *rights.snapshots(self._handover.read("database/instance")),
                         _session(),
                         rights.never(),
                     ]
                 )
             },
         )
-        snapshots = "rds:<AWS::Region>:<AWS::AccountId>:snapshot:"
         leave_aside(
             role,
             {
                 **rights.reasons(log="", buckets={**FEEDS, **_KEPT}),
                 "AwsSolutions-IAM5[Resource::*]": "A session of ECS Exec has no resource.",
-                wildcard(f"{snapshots}*"): "It looks for the snapshots of its own instance; AWS"
-                " asks for the right to look at all.",
-                wildcard(f"{snapshots}vigil-{self._stage['stage']}-*"): "Snapshots that it makes,"
-                " whose names hold their time.",
+                **rights.reasons_of_snapshots(),
             },
         )
         return role
-
-    def _snapshots(self) -> list[iam.PolicyStatement]:
-        """Take snapshots of the one instance, and delete those that bear our tag."""
-        instance = Stack.of(self).format_arn(
-            service="rds",
-            resource="db",
-            resource_name=self._handover.read("database/instance"),
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-        own = arn("rds", f"snapshot:vigil-{self._stage['stage']}-*")
-        return [
-            iam.PolicyStatement(
-                sid="LookAtInstance",
-                actions=["rds:DescribeDBInstances", "rds:DescribeDBSnapshots"],
-                resources=[instance, arn("rds", "snapshot:*")],
-            ),
-            iam.PolicyStatement(
-                sid="TakeSnapshots",
-                actions=["rds:AddTagsToResource", "rds:CreateDBSnapshot"],
-                resources=[instance, own],
-            ),
-            iam.PolicyStatement(
-                sid="GiveUpSnapshots",
-                actions=["rds:DeleteDBSnapshot"],
-                resources=[own],
-                conditions={"StringEquals": {"aws:ResourceTag/vigil-snapshot": "1"}},
-            ),
-        ]
 
     def _task(self, tag: CfnParameter) -> ecs.CfnTaskDefinition:
         start = iam.Role(
@@ -182,7 +149,7 @@ class Worker(Construct):
         leave_aside(
             task,
             {
-                "AwsSolutions-ECS2": "Two words that are no secret: which stage it is, and where it"
+                "AwsSolutions-ECS2": "Words that are no secret: which stage it is, and where it"
                 " may write. Everything else it asks for itself, of SSM and Secrets Manager."
             },
         )
@@ -198,6 +165,8 @@ class Worker(Construct):
             "environment": [
                 {"name": "HOSPITAL_AWS_STAGE", "value": self._stage.name},
                 {"name": "HOSPITAL_DATA_DIR", "value": _WRITABLE["data"]},
+                # The image gives this folder to its user; one at /tmp would be root's alone.
+                {"name": "TMPDIR", "value": _WRITABLE["data"]},
             ],
             "essential": True,
             "readonlyRootFilesystem": True,
