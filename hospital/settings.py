@@ -270,6 +270,8 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "hospital.strangers.Strangers",
+    # Before the session, which writes when the answer is made.
+    "hospital.replicas.OwnWrites",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -337,6 +339,29 @@ DATABASE_OWNER = Address(
     role="owner",
     kept=kept_in(DATABASE_PASSWORDS),
 )
+# A replica that answers what may be some seconds old (ops/replica.py). The same database, as the
+# same role: of the address only host and port are used. A session there cannot write.
+if env.str("DATABASE_READER_URL", ""):
+    _reader = env.db_url("DATABASE_READER_URL")
+    if not _reader.get("HOST"):
+        raise ImproperlyConfigured(
+            "DATABASE_READER_URL has no host: set it to postgres://host:port, or not at all."
+        )
+    DATABASES["reader"] = {
+        **DATABASES["default"],
+        "HOST": _reader["HOST"],
+        "PORT": _reader["PORT"],
+        "OPTIONS": {
+            "options": "-c timezone=UTC -c default_transaction_read_only=on"
+            " -c statement_timeout=5000",
+            # Whoever waits for it waits in vain: the writer is there.
+            "connect_timeout": 2,
+        },
+        "TEST": {"MIRROR": "default"},
+    }
+    DATABASE_ROUTERS = ["hospital.replicas.Replicas"]
+# What is further behind is not asked.
+DATABASE_READER_MAX_LAG_SECONDS = _number("DATABASE_READER_MAX_LAG_SECONDS", 5)
 # What the role of those who read reports is called.
 DATABASE_REPORTS_ROLE = env.str("DATABASE_REPORTS_ROLE", "vigil_reports")
 # The same database as a superuser of the server: for `dbroles --apply` and `rotatepassword` alone.

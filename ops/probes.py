@@ -23,6 +23,7 @@ from django.utils import timezone
 from kombu import Connection
 from kombu.exceptions import OperationalError as QueueError
 
+from ops import replica
 from ops.choices import Health
 from ops.queries.status import newest_sample_at
 from ops.registry import Finding, Probe, add_probe
@@ -36,6 +37,8 @@ _MIB, _GIB = 1 << 20, 1 << 30
 _LONG_QUEUE = 100
 _LITTLE_DISK, _NO_DISK = 0.10, 0.02
 _WARN_DAYS, _ALARM_DAYS = 30, 7
+# Samples are written each minute: if those of the last two have not come, nothing comes.
+_REPLICA_LATE_SECONDS = 120
 
 
 def clock() -> Finding:
@@ -68,6 +71,33 @@ def database() -> Finding:
         return Finding(Health.DOWN, words, figures)
     words = f"It answers in {took:.0f} ms and has every migration; {_size(size)}."
     return Finding(Health.WELL, words, figures)
+
+
+def reader() -> Finding:
+    """Ask how far the replica is behind. Without it everything goes on: the writer answers."""
+    try:
+        state = replica.ask_state()
+        is_ours = replica.is_of_the_writer(state)
+    except DatabaseError as error:
+        replica.leave_alone(error)
+        words = f"It does not answer ({type(error).__name__}). The writer answers in its place."
+        return Finding(Health.DEGRADED, words)
+    if not is_ours:
+        words = (
+            "DATABASE_READER_URL leads to no replica of this database, so nobody is answered from"
+            " there. Set it to the replica, or take it away."
+        )
+        return Finding(Health.DEGRADED, words)
+    if state.lag is None:
+        return Finding(Health.WELL, "It answers, and has replayed nothing yet.")
+    figures = {"replica_lag_seconds": round(state.lag, 1)}
+    # While nothing is written anywhere nothing is replayed: a sample a minute is.
+    if state.lag > _REPLICA_LATE_SECONDS:
+        words = f"Its newest transaction is {state.lag:.0f} s old. The writer answers in its place."
+        return Finding(Health.DEGRADED, words, figures)
+    return Finding(
+        Health.WELL, f"It answers; its newest transaction is {state.lag:.1f} s old.", figures
+    )
 
 
 def queue() -> Finding:
@@ -236,6 +266,18 @@ def register() -> None:
             figure_title="milliseconds to an answer",
         )
     )
+    if replica.is_set():
+        add_probe(
+            Probe(
+                "replica",
+                "Read replica",
+                reader,
+                order=15,
+                figure="replica_lag_seconds",
+                figure_title="seconds behind",
+                is_public=False,
+            )
+        )
     add_probe(
         Probe(
             "queue",

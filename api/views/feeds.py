@@ -22,6 +22,7 @@ from ingestion.queries import (
     refused_files_without_feed,
 )
 from ingestion.queries.past import moment_asked, present
+from ops.replica import slightly_old
 
 
 class FeedsView(Operation):
@@ -60,9 +61,9 @@ class FeedFilesView(Operation):
         """List files, newest first."""
         wanted = asked(FeedFilesQuery, request.query_params)
         with known_at(wanted.get("known_at")):
-            return self._answer(wanted)
+            return Response(slightly_old(lambda: self._answer(wanted)))
 
-    def _answer(self, wanted: dict[str, Any]) -> Response:
+    def _answer(self, wanted: dict[str, Any]) -> dict[str, Any]:
         after = position_at("files", wanted.get("cursor"))
         files = list(
             feed_files(
@@ -74,10 +75,8 @@ class FeedFilesView(Operation):
         )
         shown = files[:PAGE_SIZE]
         last = (shown[-1].received_at, shown[-1].pk) if len(files) > PAGE_SIZE else None
-        return Response(
-            {
-                "known_at": moment_asked(),
-                "next": cursor_to("files", last),
-                "results": [record.feed_file(one) for one in shown],
-            }
-        )
+        return {
+            "known_at": moment_asked(),
+            "next": cursor_to("files", last),
+            "results": [record.feed_file(one) for one in shown],
+        }

@@ -41,6 +41,7 @@ from ingestion.queries import (
 )
 from ingestion.queries.past import moment_asked, present
 from ingestion.synthetic import Realm
+from ops.replica import replayed_until, slightly_old
 
 if TYPE_CHECKING:
     from ingestion.models import Patient
@@ -179,14 +180,18 @@ class HistoryView(Operation):
     def get(self, request: Request, **address: uuid.UUID) -> Response:
         """List versions, the newest known first: what changed, and where and when it was told."""
         limit = asked(HistoryQuery, request.query_params).get("limit", PAGE_SIZE)
+        body = slightly_old(lambda: self._answer(address, limit))
+        # Out there: it writes.
+        note_patient(request, address["id"], "patient.history_read")
+        return Response(body)
+
+    def _answer(self, address: dict[str, uuid.UUID], limit: int) -> dict[str, Any]:
         versions = history_of_patient(_patient_at(address, self.realm), limit=limit + 1)
-        body = {
-            "as_of": present(),
+        return {
+            "as_of": replayed_until() or present(),
             "has_more": len(versions) > limit,
             "results": [record.version(one) for one in versions[:limit]],
         }
-        note_patient(request, address["id"], "patient.history_read")
-        return Response(body)
 
 
 def _start_of(day: date | None) -> datetime | None:

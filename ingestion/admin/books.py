@@ -298,6 +298,7 @@ class RejectedRowAdmin(WorkedAdmin):
 class FlawAdmin(ReadOnlyAdmin):
     """Values that could not be trusted, in rows that were applied."""
 
+    may_be_slightly_old = True
     list_display = ("feed_file", "line", "column", "reason", "value")
     list_filter = (OfReading, "reason", "feed_file__feed")
     list_select_related = ("feed_file",)
@@ -339,6 +340,7 @@ class WaitingRowAdmin(WorkedAdmin):
 class DriftAdmin(ReadOnlyAdmin):
     """What files hold that their layout does not know."""
 
+    may_be_slightly_old = True
     shows_patients = False
     list_display = ("layout", "kind", "name", "first_seen_in", "first_seen_at")
     list_filter = ("kind", "layout")

@@ -105,6 +105,7 @@ class AdmissionAdmin(RecordAdmin):
 class LabTestAdmin(RecordAdmin):
     """Tests, those that wait for their patient too."""
 
+    may_be_slightly_old = True
     list_display = (
         "test_id",
         "patient_number",
@@ -128,6 +129,7 @@ class LabTestAdmin(RecordAdmin):
 class LabResultAdmin(RecordAdmin):
     """Results, those that wait for their test too."""
 
+    may_be_slightly_old = True
     identifier = "test_id"
     list_display = (
         "__str__",

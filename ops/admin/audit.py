@@ -95,6 +95,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
     """Who did what, and who looked at whom. Nobody edits it, the database refuses."""
 
     shows_patients = False
+    may_be_slightly_old = True
     # To count by each filter would read the whole trail.
     show_facets = admin.ShowFacets.NEVER
     list_display = (

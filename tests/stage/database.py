@@ -62,7 +62,7 @@ def _prepare(folder: Path) -> None:
         "HOSPITAL_TIME_ZONE": "Europe/Berlin",
         "HYPOTHESIS_STORAGE_DIRECTORY": str(PROJECT / ".cache" / "hypothesis"),
     }
-    for name in ("CELERY_BROKER_URL", "CACHE_URL", "DATABASE_PASSWORDS"):
+    for name in ("CELERY_BROKER_URL", "CACHE_URL", "DATABASE_PASSWORDS", "DATABASE_READER_URL"):
         os.environ.pop(name, None)
 
 
