@@ -11,9 +11,9 @@ from hospital.localdb.services import LocalServices, ensure, reserve
 
 # They read code, not rows; starting servers for them would only be slow.
 WITHOUT_DATABASE = {
-    "alarms", "backups", "check", "collectstatic", "compilemessages", "dependencies", "diffsettings",
-    "errorrate", "findstatic", "help", "localdb", "makemessages", "makemigrations", "run", "smoke",
-    "spectacular", "startapp", "version",
+    "alarms", "backups", "check", "collectstatic", "compilemessages", "dependencies",
+    "diffsettings", "errorrate", "findstatic", "help", "localdb", "makemessages", "makemigrations",
+    "run", "smoke", "spectacular", "startapp", "version",
 }  # fmt: skip
 
 # They make the tables themselves, or are asked what is missing of them.
