@@ -36,6 +36,11 @@ FAILS = 'migrations.RunSQL("SELECT 1/0", "SELECT 1")'
 NEW_INDEX = 'migrations.RunSQL("CREATE INDEX idea_index ON alerts_alertrule (id)", "SELECT 1")'
 
 
+def source(operations: str, before: str, more: str = "") -> str:
+    """Write a migration."""
+    return _SOURCE.format(before=before, more=more, operations=operations)
+
+
 @contextmanager
 def planted(folder: Path, *sources: tuple[str, str]) -> Iterator[None]:
     """Let the alerts have these migrations, too, one after another: operations, and more words.
@@ -49,9 +54,7 @@ def planted(folder: Path, *sources: tuple[str, str]) -> Iterator[None]:
     before = LAST
     for number, (operations, more) in enumerate(sources, start=9001):
         name = f"{number}_planted"
-        (package / f"{name}.py").write_text(
-            _SOURCE.format(before=before, more=more, operations=operations)
-        )
+        (package / f"{name}.py").write_text(source(operations, before, more))
         before = name
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()

@@ -35,11 +35,10 @@ def state() -> ProjectState:
 
 
 def migration(*operations: Operation, **more: Any) -> migrations.Migration:
-    made = migrations.Migration("0002_more", "wards")
-    made.operations.extend(operations)
-    for name, value in more.items():
-        setattr(made, name, value)
-    return made
+    kind: type[migrations.Migration] = type(
+        "Migration", (migrations.Migration,), {"operations": operations, **more}
+    )
+    return kind("0002_more", "wards")
 
 
 def refusals(*operations: Operation, used: Any = None, **more: Any) -> list[str]:
