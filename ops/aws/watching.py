@@ -6,7 +6,7 @@ CloudWatch is some minutes behind: what it does not tell yet is not counted as w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ops.aws.asking import asking
@@ -17,9 +17,13 @@ _MINUTE = 60
 
 
 def failures_since(handed: Handover, since: datetime, until: datetime) -> dict[str, Answers]:
-    """Count calls and failures of each function and of the API. Raises CloudRefused,
-    CloudUnreachable."""
+    """Count calls and failures of each function and of the API, by whole minutes.
+
+    Raises CloudRefused, CloudUnreachable.
+    """
     asked = dict(_asked(handed))
+    since = since.replace(second=0, microsecond=0)
+    until = max(until, since).replace(second=0, microsecond=0) + timedelta(seconds=_MINUTE)
     with asking("cloudwatch", region=handed.region) as client:
         pages = client.get_paginator("get_metric_data").paginate(
             MetricDataQueries=list(_queries(asked)), StartTime=since, EndTime=until

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from django.conf import settings
+from django.db import transaction
 
 from ops import audit
 from ops.aws.frontends import (
@@ -153,10 +154,11 @@ def _require_none_on_record(way: Way) -> None:
         )
     why = way.asked.take_over.strip()
     words = f"Its process ended{where}. Taken over by {way.asked.by}: {why}"
-    finish_deployment(running, succeeded=False, outcome=words, by=way.asked.by)
-    audit.record(
-        "deployment.taken_over", by=way.asked.by, kind="deployment", key=running.pk, why=why
-    )
+    with transaction.atomic():
+        finish_deployment(running, succeeded=False, outcome=words, by=way.asked.by)
+        audit.record(
+            "deployment.taken_over", by=way.asked.by, kind="deployment", key=running.pk, why=why
+        )
 
 
 def _planned(way: Way) -> Deployment:
@@ -235,14 +237,15 @@ def _require_fit(way: Way) -> str:
             " releases, or deploy with --despite-lint and a reason."
         )
     assert way.deployment is not None
-    audit.record(
-        "deployment.despite_lint",
-        by=way.asked.by,
-        kind="deployment",
-        key=way.deployment.pk,
-        why=why,
-        details={"migrations": refused},
-    )
+    with transaction.atomic():
+        audit.record(
+            "deployment.despite_lint",
+            by=way.asked.by,
+            kind="deployment",
+            key=way.deployment.pk,
+            why=why,
+            details={"migrations": refused},
+        )
     return f"{words} Let pass by {way.asked.by}: {why}"
 
 

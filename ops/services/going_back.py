@@ -145,9 +145,11 @@ def _state(way: Way, backwards: Steps, trouble: list[str]) -> str:
         for came in backwards.taken
         if came.outcome is StepOutcome.PASSED
     )
+    if way.is_first and "functions" in way.touched:
+        done += " Nothing ran there before, so that what was brought stays: nobody should use it."
     before = way.standing.version if way.standing else "what was there before"
     if not trouble:
-        return f"It went back to {before}. {done}"
+        return f"It went back to {before}. {done}".strip()
     return (
         f"It could not go back wholly. {' '.join(trouble)} Set back was: {done or 'nothing'}. Next:"
         f" manage.py rollback {way.asked.stage} --why “…”, as soon as that is mended; the backup"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.conf import settings
@@ -25,7 +25,7 @@ from ops.aws.serving import Code, running_codes
 from ops.aws.watching import failures_since
 from ops.catalogue import manifest_of
 from ops.choices import Health, StepOutcome
-from ops.errors import AlreadyDeploying, DeployFailed, DeployRefused, OpsError
+from ops.errors import AlreadyDeploying, BackupAltered, DeployFailed, DeployRefused, OpsError
 from ops.instances import snapshot
 from ops.models import Deployment
 from ops.queries.running import applied_migrations, migrations_between
@@ -49,10 +49,12 @@ from ops.services.settling import settle
 from ops.services.stages import tell_stages
 from ops.services.verifying import verify_trail
 from ops.smoke import smoke
+from ops.storage import backup_storage
 
 # Of fewer calls a rate says nothing.
 FEWEST = 20
 _SECONDS_BETWEEN_LOOKS = 30.0
+_MINUTE = timedelta(minutes=1)
 _RECENTLY = timedelta(days=2)
 # The earlier release lacks the migrations that this code knows: that is what going back means.
 _NOT_ASKED = "migrations"
@@ -194,22 +196,32 @@ def _require_backup_point(way: WayBack) -> None:
             " be restored by it. manage.py backups lists what is kept."
         )
     try:
-        _backup_point(way)
+        _kept_point(way)
     except OpsError as error:
         raise DeployRefused(f"The backup point cannot be used: {error}") from error
 
 
 def _backup_point(way: WayBack) -> str:
-    """Look whether the backup point is kept, and whole as far as its word tells."""
+    """Look whether the backup point is kept. Code and board go back without one all the same."""
     if not way.backup_point:
         raise NotRun("No backup point is on record for what is taken back.")
+    try:
+        return _kept_point(way)
+    except OpsError as error:
+        raise NotRun(f"It cannot be used, and is not needed: {error}") from error
+
+
+def _kept_point(way: WayBack) -> str:
     if settings.RDS_INSTANCE:
         found = snapshot(way.backup_point)
         if found["Status"] != "available":
             raise DeployFailed(f"The snapshot {way.backup_point} is {found['Status']}.")
         return f"The snapshot {way.backup_point} is available."
-    manifest = manifest_of(way.backup_point)
-    return f"{way.backup_point} is kept: {manifest['object']['size']:,} bytes."
+    kept = manifest_of(way.backup_point)["object"]
+    storage = backup_storage()
+    if not storage.exists(kept["path"]) or storage.size(kept["path"]) != kept["bytes"]:
+        raise BackupAltered(f"{way.backup_point} is not as large as it was made, or gone.")
+    return f"{way.backup_point} is kept: {kept['bytes']:,} bytes."
 
 
 def _functions(way: WayBack) -> str:
@@ -327,9 +339,13 @@ def _integrity(way: WayBack) -> str:
 
 
 def _watch(way: WayBack) -> str:
-    """Watch how often calls fail, for as long as was asked."""
-    since = timezone.now()
-    until = since + way.asked.watch
+    """Watch how often calls fail, for as long as was asked.
+
+    CloudWatch counts by the minute: the one in which the code was changed belongs to neither.
+    """
+    now = timezone.now()
+    until = now + way.asked.watch
+    since = now + _MINUTE if way.asked.watch > 2 * _MINUTE else now
     while True:
         words = _rates(way, since)
         left = (until - timezone.now()).total_seconds()
@@ -339,8 +355,8 @@ def _watch(way: WayBack) -> str:
         time.sleep(min(left, _SECONDS_BETWEEN_LOOKS))
 
 
-def _rates(way: WayBack, since: object) -> str:
-    found = failures_since(way.handed, since, timezone.now())  # type: ignore[arg-type]
+def _rates(way: WayBack, since: datetime) -> str:
+    found = failures_since(way.handed, since, timezone.now())
     words = ", ".join(f"{what} {one.failed} of {one.count}" for what, one in found.items())
     wrong = [
         what

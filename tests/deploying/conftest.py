@@ -10,6 +10,7 @@ import pytest
 from tests.deploying.places import Place, a_place
 from tests.ops.checks import items
 from tests.ops.places import kept_place
+from tests.ops.seals import a_storage
 
 
 @pytest.fixture
@@ -17,3 +18,10 @@ def place(tmp_path: Path, transactional_db: None) -> Iterator[Place]:
     """The stage dev, on which nothing runs yet; its checklists are empty."""
     with kept_place(tmp_path), a_place(tmp_path) as found, items():
         yield found
+
+
+@pytest.fixture
+def seals(tmp_path: Path) -> Iterator[Path]:
+    """The folder in which this test's seals are kept."""
+    with a_storage(tmp_path / "seals") as folder:
+        yield folder

@@ -28,16 +28,14 @@ import pytest
 from django.test import override_settings
 from moto.server import ThreadedMotoServer
 
-from ops.aws.handover import Handover
+from ops.aws.handover import QUEUES, STAGE_NAMES, Handover, function_names
 from ops.aws.zappa import Zappa
 from ops.queries.running import running_commit
 from ops.services.procedure import Came
 from ops.services.ways import Asked
 from tests.ingestion.clouds import REGION, made_up_credentials
 
-RELEASES, FRONTEND = "vigil-dev-releases", "vigil-dev-frontend"
-FUNCTIONS = ("vigil-dev", "vigil-dev-ingestion", "vigil-dev-alerts")
-QUEUES = f"arn:aws:sqs:{REGION}:123456789012"
+RELEASES, FRONTEND = "vigil-releases", "vigil-frontend"
 ENTRY = {
     "runtime": "python3.13",
     "lambda_handler": "hospital.functions.handler",
@@ -55,6 +53,7 @@ class Place:
     """The stage dev, its operator's machine, and what is asked of them."""
 
     folder: Path
+    stage: str = "dev"
     address: str = ""
     told: list[Came] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -80,7 +79,7 @@ class Place:
 
     @property
     def handed(self) -> Handover:
-        return Handover.read("dev")
+        return Handover.read(self.stage)
 
     def write(self, code: str, board: str = "", *, commits: bool = True) -> None:
         """Write the code and the board that are deployed next, and commit them."""
@@ -110,7 +109,7 @@ class Place:
     def ask(self, **more: Any) -> Asked:
         """Ask for a deployment."""
         zappa = Zappa(self.folder / "bin" / "zappa", self.tree)
-        asked = {"stage": "dev", "by": "olga", "zappa": zappa, "work": self.folder / "work"}
+        asked = {"stage": self.stage, "by": "olga", "zappa": zappa, "work": self.folder / "work"}
         return Asked(**{**asked, **more})
 
     def tell(self, came: Came) -> None:
@@ -122,8 +121,9 @@ class Place:
         found = [(came.outcome.value, came.words) for came in self.told if came.name == step]
         return found[-1]
 
-    def code(self, name: str = "vigil-dev") -> str:
+    def code(self, what: str = "api") -> str:
         """Give the code that a function runs."""
+        name = function_names(self.stage)[what]
         runs = self.functions.get_function_configuration(FunctionName=name)["CodeSha256"]
         sha256 = base64.b64decode(runs).hex()
         if sha256 not in self.packages:
@@ -134,7 +134,7 @@ class Place:
 
     def codes(self) -> set[str]:
         """Give what the three functions run."""
-        return {self.code(name) for name in FUNCTIONS}
+        return {self.code(what) for what in function_names(self.stage)}
 
     def keys(self, bucket: str) -> set[str]:
         """List a bucket."""
@@ -147,12 +147,12 @@ class Place:
 
 
 @contextmanager
-def a_place(folder: Path) -> Iterator[Place]:
+def a_place(folder: Path, stage: str = "dev") -> Iterator[Place]:
     """Give a stage that has everything but its functions."""
-    place = Place(folder)
+    place = Place(folder, stage)
     place.tree.mkdir()
     git(place.tree, "init", "--quiet", "--initial-branch=main")
-    entries = {name.removeprefix("vigil-"): ENTRY for name in FUNCTIONS}
+    entries = {name.removeprefix("vigil-"): ENTRY for name in function_names(stage).values()}
     (place.tree / "zappa_settings.json").write_text(json.dumps(entries))
     place.write("one")
     _write_zappa(folder / "bin")
@@ -185,6 +185,7 @@ def _write_zappa(folder: Path) -> None:
 def _own_tree(place: Place) -> Iterator[None]:
     finders = ["django.contrib.staticfiles.finders.FileSystemFinder"]
     with override_settings(
+        STAGE=STAGE_NAMES[place.stage],
         BASE_DIR=place.tree,
         FRONTEND_DIST=place.board,
         STATICFILES_DIRS=[("app", place.board)],
@@ -197,10 +198,10 @@ def _own_tree(place: Place) -> Iterator[None]:
 
 def _hand_over(place: Place) -> None:
     boto3.client("iam").create_role(RoleName="vigil", AssumeRolePolicyDocument="{}")
-    queues = boto3.client("sqs")
-    for name in ("notices", "tasks", "keeping", "long"):
-        queues.create_queue(QueueName=f"vigil-dev-{name}")
-        queues.create_queue(QueueName=f"vigil-dev-{name}-dead")
+    for name in QUEUES:
+        for ending in ("", "-dead"):
+            boto3.client("sqs").create_queue(QueueName=f"vigil-{place.stage}-{name}{ending}")
+    queues = f"arn:aws:sqs:{REGION}:123456789012:vigil-{place.stage}"
     for bucket in (RELEASES, FRONTEND):
         where: Any = {"LocationConstraint": REGION}
         place.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
@@ -227,18 +228,31 @@ def _hand_over(place: Place) -> None:
             },
         }
     )["Distribution"]["Id"]
+    topic = f"arn:aws:sns:{REGION}:123456789012:vigil-{place.stage}-alarms"
+    boto3.client("cloudwatch").put_metric_alarm(
+        AlarmName=f"vigil-{place.stage}-api-errors",
+        AlarmActions=[topic],
+        MetricName="Errors",
+        Namespace="AWS/Lambda",
+        ComparisonOperator="GreaterThanThreshold",
+        EvaluationPeriods=1,
+        Period=60,
+        Threshold=5,
+        Statistic="Sum",
+    )
     told = {
+        "monitoring/alarm-topic": topic,
         "application/release-bucket": RELEASES,
         "application/frontend-bucket": FRONTEND,
         "application/distribution": distribution,
         "application/address": place.address,
-        "application/notice-queue-arn": f"{QUEUES}:vigil-dev-notices",
-        "application/task-queue-arns": f"celery={QUEUES}:vigil-dev-tasks,"
-        f"keeping={QUEUES}:vigil-dev-keeping,long={QUEUES}:vigil-dev-long",
+        "application/notice-queue-arn": f"{queues}-notices",
+        "application/task-queue-arns": f"celery={queues}-tasks,keeping={queues}-keeping,"
+        f"long={queues}-long",
     }
     parameters = boto3.client("ssm")
     for name, value in told.items():
-        parameters.put_parameter(Name=f"/vigil/dev/{name}", Value=value, Type="String")
+        parameters.put_parameter(Name=f"/vigil/{place.stage}/{name}", Value=value, Type="String")
 
 
 @contextmanager
@@ -272,7 +286,7 @@ def _answer(place: Place, path: str) -> tuple[int, bytes]:
             return 200, place.served(path.removeprefix("/static/"))
         except place.s3.exceptions.NoSuchKey:
             return 404, b""
-    if place.is_broken & place.codes():
+    if place.code() in place.is_broken:
         return 500, b""
     words = {
         "/livez": b"alive\n",
