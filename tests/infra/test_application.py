@@ -24,7 +24,7 @@ from tests.infra.templates import (
 STAGES_FILE = json.loads((PROJECT / "infra" / "stages.json").read_text())
 # What CloudFormation takes without a bucket to put a template into.
 LARGEST_TEMPLATE = 51_200
-DATA = ("pms", "lis", "backups", "seals", "releases")
+DATA = ("pms", "lis", "vigil-smoke", "backups", "seals", "releases")
 FUNCTIONS = ("api", "ingestion", "alerts")
 BUCKETS = (*DATA, "frontend", "access-logs")
 
@@ -271,13 +271,14 @@ def test_only_the_buckets_of_the_feeds_may_put_notices(stage: str) -> None:
                     "aws:SourceArn": [
                         f"arn:aws:s3:::vigil-{stage}-pms-111122223333-eu-central-1",
                         f"arn:aws:s3:::vigil-{stage}-lis-111122223333-eu-central-1",
+                        f"arn:aws:s3:::vigil-{stage}-vigil-smoke-111122223333-eu-central-1",
                     ]
                 },
                 "StringEquals": {"aws:SourceAccount": "111122223333"},
             },
         }
     ]
-    for what in ("pms", "lis"):
+    for what in ("pms", "lis", "vigil-smoke"):
         assert bucket(stage, what)["NotificationConfiguration"] == {
             "QueueConfigurations": [
                 {"Event": "s3:ObjectCreated:*", "Queue": f"vigil-{stage}-notices"}
@@ -497,16 +498,19 @@ WITHOUT_RESOURCE = {action for action in RUNS if action.startswith(("ec2:", "xra
 # Of which buckets each role may read or write objects.
 OBJECTS = {
     "api": {"s3:GetObject": {"backups/deployments/*"}},
-    "ingestion": {"s3:GetObject": {"pms/*", "lis/*"}, "s3:GetObjectVersion": {"pms/*", "lis/*"}},
+    "ingestion": {
+        "s3:GetObject": {"pms/*", "lis/*", "vigil-smoke/*"},
+        "s3:GetObjectVersion": {"pms/*", "lis/*", "vigil-smoke/*"},
+    },
     "alerts": {
-        "s3:GetObject": {"pms/*", "lis/*", "seals/*"},
-        "s3:GetObjectVersion": {"pms/*", "lis/*"},
+        "s3:GetObject": {"pms/*", "lis/*", "vigil-smoke/*", "seals/*"},
+        "s3:GetObjectVersion": {"pms/*", "lis/*", "vigil-smoke/*"},
         "s3:PutObject": {"seals/*"},
         "s3:PutObjectRetention": {"seals/*"},
     },
     "worker": {
-        "s3:GetObject": {"pms/*", "lis/*", "backups/*", "seals/*"},
-        "s3:GetObjectVersion": {"pms/*", "lis/*"},
+        "s3:GetObject": {"pms/*", "lis/*", "vigil-smoke/*", "backups/*", "seals/*"},
+        "s3:GetObjectVersion": {"pms/*", "lis/*", "vigil-smoke/*"},
         "s3:PutObject": {"backups/*", "seals/*"},
         "s3:PutObjectRetention": {"backups/*", "seals/*"},
         "s3:DeleteObject": {"backups/*"},
@@ -718,7 +722,8 @@ def test_what_is_read_was_agreed_to_be_written_by_terraform(stage: str) -> None:
 def test_sources_are_handed_over_as_the_settings_read_them() -> None:
     assert parameters(application("production"))["application/buckets"] == (
         "pms=vigil-production-pms-111122223333-eu-central-1,"
-        "lis=vigil-production-lis-111122223333-eu-central-1"
+        "lis=vigil-production-lis-111122223333-eu-central-1,"
+        "vigil-smoke=vigil-production-vigil-smoke-111122223333-eu-central-1"
     )
 
 

@@ -4,7 +4,9 @@ from aws_cdk import Fn
 
 from application.stage import Stage
 
-SOURCES = ("pms", "lis")
+# Reserved for smoke tests: what it holds is nobody's (ingestion/synthetic.py).
+SMOKE = "vigil-smoke"
+SOURCES = ("pms", "lis", SMOKE)
 BUCKETS = (*SOURCES, "backups", "seals", "releases", "frontend", "access-logs")
 
 

@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from application.handover import Handover
-from application.names import arn, aws_arn, bucket_arn, global_arn
+from application.names import SMOKE, arn, aws_arn, bucket_arn, global_arn
 from application.reasons import leave_aside
 from application.rights import Rights, wildcard
 from application.stage import Stage
@@ -42,7 +42,7 @@ class Pipeline(Construct):
                 # It migrates, so it is the owner, too.
                 *rights.secrets("application", "origin", "database/application", "database/owner"),
                 *rights.keeps("backups"),
-                *self._puts("releases", "frontend"),
+                *self._puts("releases", "frontend", SMOKE),
                 *self._functions(),
                 *self._clock(),
                 *rights.snapshots(self._handover.read("database/instance")),
@@ -57,7 +57,9 @@ class Pipeline(Construct):
             {
                 **rights.reasons(
                     log="",
-                    buckets=dict.fromkeys(("backups", "releases", "frontend"), everything),
+                    buckets=dict.fromkeys(
+                        ("backups", "releases", "frontend", SMOKE), everything
+                    ),
                 ),
                 **rights.reasons_of_snapshots(),
                 _WHOLE: "AWS knows no narrower resource for looking at networks, figures and"
