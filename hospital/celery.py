@@ -79,7 +79,7 @@ app.conf.beat_schedule = {
         "schedule": 30.0,
         "options": {"expires": 25},
     },
-    # By night, in UTC.
+    # By night, by the hospital's clock.
     "hold the last week of the trail against its seals": {
         "task": "ops.tasks.verify_last_week",
         "schedule": crontab(hour="2", minute="17"),

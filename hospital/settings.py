@@ -407,6 +407,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 # On AWS the queues of tasks are made before anything runs, and no other is ever asked for.
 TASK_QUEUES = dict(_named(env.str("HOSPITAL_TASK_QUEUES", ""), "HOSPITAL_TASK_QUEUES"))
+# What failed in a function comes again after so long, each time later.
+RETRY_SECONDS = _number("HOSPITAL_RETRY_SECONDS", 30, least=1)
 if CELERY_BROKER_URL.startswith("sqs:"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "region": env.str("AWS_DEFAULT_REGION", ""),

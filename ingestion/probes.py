@@ -140,4 +140,6 @@ def register() -> None:
         )
     )
     add_probe(Probe("books", "Books", books, order=50))
-    add_probe(Probe("watch", "Watch of the inbox", watch, order=35))
+    if not settings.TASK_QUEUES:
+        # On AWS files come by the buckets' queue, and nothing watches a folder.
+        add_probe(Probe("watch", "Watch of the inbox", watch, order=35))

@@ -138,6 +138,8 @@ def _length(broker: Connection, name: str) -> int:
 
 def workers() -> Finding:
     """Call the roll of the workers, where the queue can carry it."""
+    if settings.TASK_QUEUES:
+        return _functions()
     if not settings.CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
         if current_task:
             return Finding(Health.WELL, "A worker runs: it asked this.")
@@ -160,6 +162,17 @@ def workers() -> Finding:
     if current_task:
         return Finding(Health.DEGRADED, "A worker runs, and none answers the roll call.", figures)
     return Finding(Health.DOWN, "No worker answers: start one, and read its log.", figures)
+
+
+def _functions() -> Finding:
+    """On AWS no worker waits for a roll call: functions run when the clock or a queue calls them.
+
+    What is asked by one of them proves it; else the age of what it last found does.
+    """
+    newest = newest_sample_at()
+    if current_task or (newest is not None and timezone.now() - newest <= STALE_AFTER):
+        return Finding(Health.WELL, "The function that runs tasks does: it asked this.")
+    return Finding(Health.DOWN, "The function that runs tasks was not called: see its log.")
 
 
 def disk() -> Finding:
@@ -291,15 +304,17 @@ def register() -> None:
     add_probe(
         Probe("workers", "Workers", workers, order=30, figure="workers", figure_title="workers")
     )
-    add_probe(
-        Probe(
-            "disk",
-            "Disk",
-            disk,
-            order=80,
-            figure="disk_free_percent",
-            figure_title="percent free",
-            is_public=False,
+    if not settings.TASK_QUEUES:
+        # A function on AWS has no disk that lasts; the database's has an alarm there.
+        add_probe(
+            Probe(
+                "disk",
+                "Disk",
+                disk,
+                order=80,
+                figure="disk_free_percent",
+                figure_title="percent free",
+                is_public=False,
+            )
         )
-    )
     add_probe(Probe("expiry", "Certificates and keys", expiry, order=90, is_public=False))

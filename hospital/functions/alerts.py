@@ -14,10 +14,14 @@ start()
 # pylint: disable=wrong-import-position
 from django.db import close_old_connections, connection
 
+from hospital.celery import app
 from hospital.functions.clock import due
 from hospital.functions.messages import run_message
+from hospital.functions.retrying import come_again_soon
 
 log = logging.getLogger(__name__)
+# No worker does it here: a task that nobody imported is not known.
+app.loader.import_default_modules()
 
 
 def handler(event: Event, context: object = None) -> dict[str, Any]:
@@ -39,7 +43,8 @@ def handler(event: Event, context: object = None) -> dict[str, Any]:
     ):
         raise EventNotKnown("The alerts' function knows the clock and queues of tasks, no other.")
     failed = [each["messageId"] for each in records if not _is_done(each)]
-    return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
+    answer = {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
+    return come_again_soon(records, answer)
 
 
 def tick(event: Event, context: object = None) -> dict[str, Any]:

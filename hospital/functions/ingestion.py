@@ -10,6 +10,7 @@ start()
 
 # pylint: disable=wrong-import-position
 from hospital.events import handle
+from hospital.functions.retrying import come_again_soon
 
 
 def handler(event: Event, context: object = None) -> dict[str, Any]:
@@ -19,4 +20,4 @@ def handler(event: Event, context: object = None) -> dict[str, Any]:
     """
     if answer := roll_call(event):
         return answer
-    return handle(event, context)
+    return come_again_soon(event.get("Records", ()), handle(event, context))

@@ -20,7 +20,6 @@ class TaskNotKnown(Exception):
 def run_message(body: str) -> None:
     """Run the task of a message. Raises TaskNotKnown, and what the task raises."""
     name, arguments, words = _read(body)
-    app.loader.import_default_modules()
     if name not in app.tasks:
         raise TaskNotKnown("A message of the queue names a task that there is not.")
     app.tasks[name].apply(args=arguments, kwargs=words, throw=True)
