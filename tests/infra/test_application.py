@@ -197,11 +197,10 @@ def test_what_is_kept_is_locked_by_mode_and_days_of_the_stage(stage: str, what: 
 
 
 def test_the_application_locks_in_the_mode_of_the_buckets() -> None:
+    setting = "HOSPITAL_OBJECT_LOCK_MODE"
     for stage in STAGES:
-        assert (
-            parameters(application(stage))["application/settings/HOSPITAL_OBJECT_LOCK_MODE"]
-            == (STAGES_FILE[stage]["object_lock"])
-        )
+        handed = parameters(application(stage))
+        assert handed[f"application/settings/{setting}"] == STAGES_FILE[stage]["object_lock"]
 
 
 def test_no_rule_ever_removes_a_seal() -> None:
