@@ -29,6 +29,31 @@ FUNCTIONS = ("api", "ingestion", "alerts")
 BUCKETS = (*DATA, "frontend", "access-logs")
 
 
+CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/0a0a0a0a-0000-4000-8000-000000000000"
+NAMED = """
+import sys
+from app import build, empty_app
+from application.stage import Stage
+app = empty_app(sys.argv[1])
+values = Stage.read("production").values
+named = {"domain": "vigil.example", "certificate_arn": "%s", "repository": "hospital/vigil"}
+build(app, Stage("production", {**values, **named}))
+app.synth()
+"""
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
+    """Production as a hospital has it that named its domain and its repository."""
+    out = tmp_path_factory.mktemp("named")
+    done = run_in_cdk(NAMED % CERTIFICATE, out)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return {
+        name: Template((out / f"vigil-production-{name}.template.json").read_text())
+        for name in ("application", "compute")
+    }
+
+
 def application(stage: str) -> Template:
     return synthesised(stage)["application"]
 
@@ -197,11 +222,10 @@ def test_what_is_kept_is_locked_by_mode_and_days_of_the_stage(stage: str, what: 
 
 
 def test_the_application_locks_in_the_mode_of_the_buckets() -> None:
+    setting = "HOSPITAL_OBJECT_LOCK_MODE"
     for stage in STAGES:
-        assert (
-            parameters(application(stage))["application/settings/HOSPITAL_OBJECT_LOCK_MODE"]
-            == (STAGES_FILE[stage]["object_lock"])
-        )
+        handed = parameters(application(stage))
+        assert handed[f"application/settings/{setting}"] == STAGES_FILE[stage]["object_lock"]
 
 
 def test_no_rule_ever_removes_a_seal() -> None:
@@ -394,27 +418,14 @@ def test_who_asks_is_written_by_the_door_whatever_the_visitor_says(tmp_path: Pat
     }
 
 
-def test_a_stage_with_a_domain_has_its_certificate_and_modern_tls(tmp_path: Path) -> None:
-    done = run_in_cdk(
-        """
-import sys
-from app import build, empty_app
-from application.stage import Stage
-app = empty_app(sys.argv[1])
-arn = "arn:aws:acm:us-east-1:111122223333:certificate/0a0a0a0a-0000-4000-8000-000000000000"
-values = Stage.read("production").values
-build(app, Stage("production", {**values, "domain": "vigil.example", "certificate_arn": arn}))
-app.synth()
-""",
-        tmp_path,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    template = Template((tmp_path / "vigil-production-application.template.json").read_text())
+def test_a_stage_with_a_domain_has_its_certificate_and_modern_tls(
+    named: dict[str, Template],
+) -> None:
+    template = named["application"]
     site = template.one_of("AWS::CloudFront::Distribution")["DistributionConfig"]
     assert site["Aliases"] == ["vigil.example"]
     assert site["ViewerCertificate"] == {
-        "AcmCertificateArn": "arn:aws:acm:us-east-1:111122223333:certificate/"
-        "0a0a0a0a-0000-4000-8000-000000000000",
+        "AcmCertificateArn": CERTIFICATE,
         "MinimumProtocolVersion": "TLSv1.2_2021",
         "SslSupportMethod": "sni-only",
     }
@@ -730,26 +741,6 @@ def test_sources_are_handed_over_as_the_settings_read_them() -> None:
 # --- The pipeline --------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def piped(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """The stack with the roles of production, where a repository is named."""
-    out = tmp_path_factory.mktemp("piped")
-    done = run_in_cdk(
-        """
-import sys
-from app import build, empty_app
-from application.stage import Stage
-app = empty_app(sys.argv[1])
-values = Stage.read("production").values
-build(app, Stage("production", {**values, "repository": "hospital/vigil"}))
-app.synth()
-""",
-        out,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return Template((out / "vigil-production-compute.template.json").read_text())
-
-
 def test_nobody_from_github_is_let_in_where_no_repository_is_named() -> None:
     for stage in STAGES:
         assert STAGES_FILE[stage]["repository"] == ""
@@ -770,11 +761,11 @@ def test_nobody_from_github_is_let_in_where_no_repository_is_named() -> None:
     ],
 )
 def test_each_role_of_the_pipeline_trusts_one_environment_of_one_repository(
-    piped: Template, role: str, environment: str
+    named: dict[str, Template], role: str, environment: str
 ) -> None:
     (found,) = [
         each
-        for each in piped.all_of("AWS::IAM::Role").values()
+        for each in named["compute"].all_of("AWS::IAM::Role").values()
         if each["RoleName"] == f"vigil-production-{role}"
     ]
     issuer = "token.actions.githubusercontent.com"
@@ -794,10 +785,10 @@ def test_each_role_of_the_pipeline_trusts_one_environment_of_one_repository(
     assert found["MaxSessionDuration"] == 5400
 
 
-def test_who_deploys_touches_the_three_functions_and_no_lock(piped: Template) -> None:
+def test_who_deploys_touches_the_three_functions_and_no_lock(named: dict[str, Template]) -> None:
     statements = [
         each
-        for role, each in statements_of(piped)
+        for role, each in statements_of(named["compute"])
         if role == "vigil-production-deployer" and each["Effect"] == "Allow"
     ]
     assert not [action for each in statements for action in each["Action"] if "*" in action]
@@ -814,8 +805,10 @@ def test_who_deploys_touches_the_three_functions_and_no_lock(piped: Template) ->
     assert "lambda:InvokeFunction" not in actions
 
 
-def test_who_only_looks_sees_no_object_log_message_or_secret(piped: Template) -> None:
-    statements = [each for role, each in statements_of(piped) if role == "vigil-production-planner"]
+def test_who_only_looks_sees_no_object_log_message_or_secret(named: dict[str, Template]) -> None:
+    statements = [
+        each for role, each in statements_of(named["compute"]) if role == "vigil-production-planner"
+    ]
     assert {each["Effect"] for each in statements} == {"Deny"}
     assert {action for each in statements for action in each["Action"]} == {
         "logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartQuery", "s3:GetObject",
