@@ -6,6 +6,7 @@ that takes in what lies in the inbox. The clock is the real one.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,7 @@ from ops.smoke import SmokeFailed, SmokeNotRun
 from tests import cast
 from tests.ingestion.clouds import a_cloud
 from tests.ingestion.terminal import run
+from tests.journeys.hospital import LiveHospital
 from tests.ops.seals import empty_the_trail
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
@@ -229,3 +231,17 @@ def test_in_buckets_the_file_goes_to_the_prefix_of_the_reserved_source() -> None
     stamp, later = (f"{at:%Y-%m-%dT%H-%M-%S.%fZ}" for at in (now, now + timedelta(milliseconds=1)))
     assert {one["Key"] for one in listed} == {f"s/pms-r-{stamp}.csv", f"s/lis-r-{later}.csv"}
     assert Alert.objects.get().status == AlertStatus.OPEN
+
+
+def test_a_hospital_that_runs_passes_by_the_command_as_it_is_typed(tmp_path: Path) -> None:
+    hospital = LiveHospital(tmp_path / "data")
+    hospital.folder.mkdir()
+    try:
+        hospital.start()
+        (one,) = json.loads(
+            hospital.manage("smoke", "journey", "--json", "--address", hospital.address[:-1])
+        )
+    finally:
+        hospital.stop()
+    assert (one["name"], one["outcome"]) == ("journey", "passed")
+    assert one["words"].startswith("A synthetic patient came and went: signed in after")
