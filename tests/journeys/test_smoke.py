@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,21 @@ def test_who_was_left_in_bed_by_a_run_that_died_is_discharged_by_the_next(
     assert words.endswith("; discharged who was left in bed by earlier runs: 1.")
     still = Admission.objects.filter(released_at__isnull=True)
     assert [one.patient_number for one in still] == [at_work.number]
+
+
+def test_two_runs_at_once_do_not_meet(live_server: Any, inbox: Path) -> None:
+    def run_one(_: int) -> str:
+        try:
+            return journey(live_server.url, patience=30)
+        finally:
+            connections.close_all()
+
+    with Worker(inbox), ThreadPoolExecutor(2) as pool:
+        said = list(pool.map(run_one, range(2)))
+
+    assert ["left in bed" in words for words in said] == [False, False]
+    assert Patient.objects.count() == 2
+    assert Admission.objects.filter(released_at__isnull=True).count() == 0
 
 
 def test_where_nobody_takes_files_in_it_fails_and_leaves_nobody_in_bed(
