@@ -40,7 +40,8 @@ from ops.smoke import SmokeFailed, SmokeNotRun, StayHere
 # buckets, after minutes: whoever waits for that has found a fault.
 PATIENCE_SECONDS = 90.0
 _ASK_EVERY_SECONDS = 0.5
-_SECONDS = 10
+# A function that has not run for long takes its time to begin.
+_SECONDS = 30
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 # A run that began so long ago has died; a younger one may still be looking at its patient.
 _LEFT_BEHIND = timedelta(minutes=30)
@@ -239,7 +240,11 @@ class _Visit:
         fields = {"login": SMOKE_ACCOUNT, "password": password}
         answered, _ = self._ask("/accounts/login/", self._form(page, fields))
         if (status, answered) != (200, 302):
-            raise SmokeFailed(f"Signing in as {SMOKE_ACCOUNT} answers {answered}, not 302.")
+            raise SmokeFailed(
+                f"Signing in as {SMOKE_ACCOUNT} answers {answered}, not 302. See that these"
+                " settings, HOSPITAL_SECRET_KEY and DATABASE_URL, are those of the place that"
+                " answers there."
+            )
 
     def sign_out(self) -> None:
         """End the session: nobody needs it any more."""

@@ -153,6 +153,31 @@ def _periods(text: str) -> dict[str, int | None]:
     return found
 
 
+def _cache(place: str) -> dict[str, object]:
+    """Where processes remember together: Valkey, the database, or each for itself.
+
+    The last is for a development stage alone: else every process, and on AWS every copy of a
+    function, would let a second factor be guessed as often as all together may. Raises
+    ImproperlyConfigured.
+    """
+    if place == "database":
+        return {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "ops_cacheentry",
+            # Beyond so many it throws away what has not expired: the default, 300, would forget
+            # who guesses. It counts them at each write.
+            "OPTIONS": {"MAX_ENTRIES": 50_000},
+        }
+    if re.match(r"(rediss?|unix)://", place):
+        return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": place}
+    if place:
+        raise ImproperlyConfigured(
+            "CACHE_URL is neither an address such as redis://:password@host:port/1 nor the word"
+            " database."
+        )
+    return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # --- The stage and its folder ------------------------------------------------------------
@@ -374,11 +399,7 @@ RDS_INSTANCE = _instance(env.str("HOSPITAL_RDS_INSTANCE", ""))
 PG_BIN_DIR = env.str("PG_BIN_DIR", "")
 
 CACHES = {
-    "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": env.str("CACHE_URL")}
-        if env.str("CACHE_URL", "")
-        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-    )
+    "default": _cache(env.str("CACHE_URL", "") or ("" if IS_DEVELOPMENT else "database")),
 }
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "memory://")

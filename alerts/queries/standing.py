@@ -20,7 +20,7 @@ from alerts.models import AlertRule
 from ingestion.models import Admission, LabResult, LabTest
 from ingestion.queries import Freshness, freshness_of_feeds
 from ingestion.queries.realms import patients_of
-from ingestion.synthetic import Realm
+from ingestion.synthetic import Realm, is_reserved_department
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,18 @@ def vision_through(
 
 
 def _rulebook_of(realm: Realm) -> Rulebook:
-    """Give the rule in force. The smoke patient's is the default, whatever wards have."""
+    """Give the rule in force. The smoke patient's is the default, whatever is declared."""
     found = rulebook()
-    return found if realm is Realm.HOSPITAL else Rulebook(found.default, {})
+    if realm is Realm.SYNTHETIC:
+        return Rulebook(found.default, {})
+    return Rulebook(
+        found.default,
+        {
+            key: rule
+            for key, rule in found.by_department.items()
+            if not is_reserved_department(str(rule.department))
+        },
+    )
 
 
 def open_admissions(realm: Realm = Realm.HOSPITAL) -> QuerySet[Admission]:

@@ -147,6 +147,7 @@ WITHHELD_TABLES = frozenset(
         "ops_auditreview",
         "ops_auditseal",
         "ops_auditverification",
+        "ops_cacheentry",
         "ops_sealedevent",
         "pghistory_context",
     }

@@ -2,6 +2,7 @@
 
 from ops.models.audit import AuditEvent
 from ops.models.backups import Backup, Muting, Restore
+from ops.models.cache import CacheEntry
 from ops.models.checklists import ChecklistRun, ChecklistTick
 from ops.models.deployments import Deployment, DeploymentStep
 from ops.models.history import Before, remembers
@@ -32,6 +33,7 @@ __all__ = [
     "AuditVerification",
     "Backup",
     "Before",
+    "CacheEntry",
     "ChecklistRun",
     "ChecklistTick",
     "Deployment",

@@ -197,11 +197,14 @@ def test_its_silence_marks_its_own_alert_alone(at_noon: time_machine.Traveller) 
 
 
 @pytest.mark.usefixtures("both")
-def test_the_default_rule_holds_for_it_whatever_is_declared_of_its_department() -> None:
+def test_the_default_rule_holds_for_it_whatever_is_declared_of_its_department(
+    nurse: Client,
+) -> None:
     reserved = Department.objects.get(name="vigil-smoke")
     AlertRule.objects.create(department=reserved, threshold_hours=500, second_tier_hours=None)
     evaluate()
     assert Alert.objects.get(admission__patient_number=IN_BED).status == AlertStatus.OPEN
+    assert json.loads(asked(nurse, "board/"))["rule"]["departments"] == []
 
 
 @pytest.mark.usefixtures("both")

@@ -6,8 +6,10 @@ that takes in what lies in the inbox. The clock is the real one.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ from ops.smoke import SmokeFailed, SmokeNotRun
 from tests import cast
 from tests.ingestion.clouds import a_cloud
 from tests.ingestion.terminal import run
+from tests.journeys.hospital import LiveHospital
 from tests.ops.seals import empty_the_trail
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
@@ -152,6 +155,21 @@ def test_who_was_left_in_bed_by_a_run_that_died_is_discharged_by_the_next(
     assert [one.patient_number for one in still] == [at_work.number]
 
 
+def test_two_runs_at_once_do_not_meet(live_server: Any, inbox: Path) -> None:
+    def run_one(_: int) -> str:
+        try:
+            return journey(live_server.url, patience=30)
+        finally:
+            connections.close_all()
+
+    with Worker(inbox), ThreadPoolExecutor(2) as pool:
+        said = list(pool.map(run_one, range(2)))
+
+    assert ["left in bed" in words for words in said] == [False, False]
+    assert Patient.objects.count() == 2
+    assert Admission.objects.filter(released_at__isnull=True).count() == 0
+
+
 def test_where_nobody_takes_files_in_it_fails_and_leaves_nobody_in_bed(
     live_server: Any, inbox: Path
 ) -> None:
@@ -229,3 +247,17 @@ def test_in_buckets_the_file_goes_to_the_prefix_of_the_reserved_source() -> None
     stamp, later = (f"{at:%Y-%m-%dT%H-%M-%S.%fZ}" for at in (now, now + timedelta(milliseconds=1)))
     assert {one["Key"] for one in listed} == {f"s/pms-r-{stamp}.csv", f"s/lis-r-{later}.csv"}
     assert Alert.objects.get().status == AlertStatus.OPEN
+
+
+def test_a_hospital_that_runs_passes_by_the_command_as_it_is_typed(tmp_path: Path) -> None:
+    hospital = LiveHospital(tmp_path / "data")
+    hospital.folder.mkdir()
+    try:
+        hospital.start()
+        (one,) = json.loads(
+            hospital.manage("smoke", "journey", "--json", "--address", hospital.address[:-1])
+        )
+    finally:
+        hospital.stop()
+    assert (one["name"], one["outcome"]) == ("journey", "passed")
+    assert one["words"].startswith("A synthetic patient came and went: signed in after")
