@@ -48,7 +48,11 @@ def set_code(handed: Handover, wanted: dict[str, str]) -> dict[str, str]:
     for name, key in wanted.items():
         try:
             functions.wait(name)
-            functions.use_code(name, bucket=handed.release_bucket, key=key)
+            with asking("lambda", region=handed.region) as client:
+                client.update_function_code(
+                    FunctionName=name, S3Bucket=handed.release_bucket, S3Key=key, Publish=True
+                )
+            functions.wait(name)
         except (CloudRefused, CloudUnreachable, TimeoutError) as error:
             failed[name] = str(error)
     return failed

@@ -163,14 +163,28 @@ def a_place(folder: Path, stage: str = "dev") -> Iterator[Place]:
         host, port = server.get_host_and_port()
         patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
         # What moto keeps is kept by the process, not by the server.
-        urllib.request.urlopen(f"http://{host}:{port}/moto-api/reset", data=b"").close()
+        _tell_moto(f"http://{host}:{port}", "reset", {})
+        # Whoever is called answers with what he was told: a function that starts.
+        _tell_moto(f"http://{host}:{port}", "config", {"lambda": {"use_docker": False}})
+        for left in place.functions.list_functions()["Functions"]:
+            place.functions.delete_function(FunctionName=left["FunctionName"])
         try:
             with _answering(place), _own_tree(place):
                 _hand_over(place)
                 yield place
         finally:
+            _tell_moto(f"http://{host}:{port}", "config", {"lambda": {"use_docker": True}})
             boto3.DEFAULT_SESSION = None
             server.stop()
+
+
+def _tell_moto(address: str, what: str, words: dict[str, Any]) -> None:
+    sent = urllib.request.Request(
+        f"{address}/moto-api/{what}",
+        data=json.dumps(words).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(sent).close()
 
 
 def _write_zappa(folder: Path) -> None:

@@ -117,4 +117,5 @@ def test_a_bad_upgrade_is_rolled_back_and_where_it_spoilt_rows_its_backup_comes_
     assert place.ingested(late)
     book.do("6", place)
     assert Browser(place).sign_in("olga")
-    assert book.left() == []
+    # A stage on AWS: tests/deploying/test_runbook.py.
+    assert book.left() == ["D1", "D2", "D3"]
