@@ -85,7 +85,7 @@ rollback: setup ## Bring STAGE back to the version before, with WHY
 	@exec .venv/bin/python scripts/inside.py tunnel "$$STAGE" -- .venv/bin/python manage.py rollback "$$STAGE" --by "$$BY" --why "$$WHY"
 
 drill: setup ## Restore the newest backup of STAGE beside its record, inside AWS
-	@exec .venv/bin/python scripts/inside.py run "$$STAGE" -- python manage.py drill
+	@exec .venv/bin/python scripts/inside.py run "$$STAGE" --minutes 80 -- python manage.py drill
 
 plan: setup ## Show what the infrastructure's code would change of STAGE
 	@.venv/bin/python scripts/setup.py plan
