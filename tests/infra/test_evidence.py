@@ -13,8 +13,7 @@ from tests.infra.scripts import load
 from tests.ingestion import terminal
 
 evidence = load("evidence")
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-HEAD = "fedcba9876543210fedcba9876543210fedcba98"
+COMMIT, HEAD = "01234567" * 5, "76543210" * 5
 RUN = evidence.Run("hospital/vigil", COMMIT, "https://github.example/runs/981", "", "")
 
 
@@ -48,7 +47,7 @@ def manage(*words: str) -> tuple[int, str]:
     return ran.code, ran.out
 
 
-PASSED = "Passed on 0123456789ab: https://github.example/runs/981"
+PASSED = "Passed on 012345670123: https://github.example/runs/981"
 
 
 def test_what_github_says_is_said() -> None:
