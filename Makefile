@@ -2,12 +2,15 @@
 
 DEMO ?= 1
 PORT ?= 8000
+# On which stage of AWS, by whom, why.
 STAGE ?=
-export DEMO PORT STAGE
+BY ?=
+WHY ?=
+export DEMO PORT STAGE BY WHY
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run setup-bench run test lint unit browser bench torture lock clean
-.PHONY: aws-test audit secrets sbom rehearse deploy smoke watch rollback drill plan infra-test
+.PHONY: aws-test audit secrets sbom rehearse evidence deploy smoke watch rollback drill plan infra-test
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -67,19 +70,22 @@ torture: setup ## Read 100,000 damaged files, then kill workers and database 200
 deploy: setup ## Deploy STAGE (dev, staging, production) on AWS
 	@.venv/bin/python scripts/setup.py audit
 	@PATH="$$PWD/.cache/tools/audit/bin:$$PATH" exec .venv/bin/python scripts/inside.py tunnel "$$STAGE" -- \
-	    .venv/bin/python manage.py deploy "$$STAGE"
+	    .venv/bin/python manage.py deploy "$$STAGE" --by "$$BY"
+
+evidence: setup ## Hand in, on STAGE, what GitHub says of this commit (in its own runs alone)
+	@exec .venv/bin/python scripts/inside.py tunnel "$$STAGE" -- .venv/bin/python scripts/evidence.py "$$STAGE"
 
 smoke: setup ## Ask STAGE from outside whether it works
 	@HOSPITAL_AWS_STAGE="$$STAGE" exec .venv/bin/python manage.py smoke alive ready sign-in frontend status-page
 
 watch: setup ## Watch the error rate of STAGE for a quarter of an hour
-	@exec .venv/bin/python scripts/inside.py tunnel "$$STAGE" -- .venv/bin/python scripts/watch.py "$$STAGE"
+	@exec .venv/bin/python scripts/watch.py "$$STAGE"
 
-rollback: setup ## Bring STAGE back to the version before
-	@exec .venv/bin/python scripts/inside.py tunnel "$$STAGE" -- .venv/bin/python manage.py rollback "$$STAGE"
+rollback: setup ## Bring STAGE back to the version before, with WHY
+	@exec .venv/bin/python scripts/inside.py tunnel "$$STAGE" -- .venv/bin/python manage.py rollback "$$STAGE" --by "$$BY" --why "$$WHY"
 
 drill: setup ## Restore the newest backup of STAGE beside its record, inside AWS
-	@exec .venv/bin/python scripts/inside.py run "$$STAGE" -- python manage.py drill
+	@exec .venv/bin/python scripts/inside.py run "$$STAGE" --minutes 80 -- python manage.py drill
 
 plan: setup ## Show what the infrastructure's code would change of STAGE
 	@.venv/bin/python scripts/setup.py plan

@@ -79,6 +79,8 @@ _BEFORE = (
                 "requirements/run.txt",
                 "--require-hashes",
                 "--disable-pip",
+                # Without it, what could not be asked about passes.
+                "--strict",
             ),
             seconds=120,
         ),

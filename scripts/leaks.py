@@ -14,8 +14,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 PROGRAM = Path(sys.executable).parent / "detect-secrets-hook"
 # Their hashes are no secrets, and there are thousands.
 LOCKS = ("requirements/*.txt", "package-lock.json", "**/package-lock.json", "*.lock.hcl")
-# What papers write where a password goes.
-PLACEHOLDER = "^password$"
+# What papers and code write where a password goes, and paths: words of letters alone.
+NO_SECRETS = ["^(password|made-up)$", "^[A-Za-z-]+(/[A-Za-z_-]+)+$"]
 ONLY_BY_NAME = ["--disable-plugin", "KeywordDetector", "--disable-plugin", "BasicAuthDetector"]
 
 
@@ -48,8 +48,9 @@ def tracked() -> list[str]:
 
 
 def start(files: list[str], options: list[str]) -> subprocess.Popen[str]:
+    known = [word for each in NO_SECRETS for word in ("--exclude-secrets", each)]
     return subprocess.Popen(
-        [PROGRAM, "--no-verify", "--exclude-secrets", PLACEHOLDER, *options, *files],
+        [PROGRAM, "--no-verify", *known, *options, *files],
         cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
 

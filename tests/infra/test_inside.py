@@ -174,7 +174,8 @@ def test_what_runs_inside_is_like_the_worker_and_gives_its_status() -> None:
     status = inside.run(ecs, PLACE, ["python", "manage.py", "drill"], minutes=1, pause=0)
 
     assert status == 3
-    (asked,) = ecs.started
+    asked = ecs.started[0]
+    assert len(ecs.started) == 1
     assert asked["taskDefinition"] == "worker:7"
     assert asked["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"] == "DISABLED"
     assert asked["overrides"] == {

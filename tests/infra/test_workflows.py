@@ -24,7 +24,7 @@ PINNED = (GITHUB / "actions-pinned.md").read_text()
 # No job may have more than this; who may have more than reading stands here by name.
 MORE_THAN_READING = {
     "cd.yml staging": {"id-token": "write"},
-    "cd.yml production": {"id-token": "write"},
+    "cd.yml production": {"id-token": "write", "pull-requests": "read"},
     "codeql.yml analyse": {"security-events": "write"},
     "drill.yml drill": {"id-token": "write"},
     "infrastructure.yml plan": {"id-token": "write"},
@@ -187,6 +187,7 @@ def test_production_comes_after_staging_and_staging_after_every_check() -> None:
     assert cd["production"]["needs"] == "staging"
     assert cd["production"]["environment"] == "production"
     assert runs == [
+        "make evidence STAGE=production",
         "make deploy STAGE=production",
         "make smoke STAGE=production",
         "make watch STAGE=production",

@@ -7,7 +7,7 @@ made by the infrastructure's code, with all that it says of them.
 from __future__ import annotations
 
 import json
-import os
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -36,17 +36,12 @@ class Command(MannerlyCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make what is missing."""
-        address = os.environ.get("AWS_ENDPOINT_URL", "")
-        if not settings.IS_DEVELOPMENT or not address or "amazonaws." in address:
-            raise CommandError(
-                "Nothing was made: this is for the development stage and a stand-in for AWS, named"
-                " in AWS_ENDPOINT_URL.",
-                returncode=WRONG_ARGUMENTS,
-            )
         try:
-            self._make(boto3.client("s3"), boto3.client("sqs"))
+            s3, sqs = boto3.client("s3"), boto3.client("sqs")
+            _require_stand_in(s3.meta.endpoint_url)
+            self._make(s3, sqs)
         except (BotoCoreError, ClientError) as error:
-            raise CommandError(f"{address} refused or did not answer: {error}") from error
+            raise CommandError(f"The stand-in refused or did not answer: {error}") from error
 
     def _make(self, s3: S3Client, sqs: SQSClient) -> None:
         sources = sorted({bucket for _, bucket, _ in settings.BUCKETS})
@@ -67,6 +62,16 @@ class Command(MannerlyCommand):
                 Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [told]}
             )
         self.stdout.write(f"{name}: told by {', '.join(sources)}")
+
+
+def _require_stand_in(address: str) -> None:
+    is_real = re.search(r"\.amazonaws\.com(\.cn)?$", urlsplit(address).hostname or "")
+    if is_real or not settings.IS_DEVELOPMENT:
+        raise CommandError(
+            "Nothing was made: this is for the development stage and a stand-in for AWS, named in"
+            " AWS_ENDPOINT_URL.",
+            returncode=WRONG_ARGUMENTS,
+        )
 
 
 def _made(s3: S3Client, bucket: str, *, is_locked: bool) -> str:

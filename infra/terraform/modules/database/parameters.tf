@@ -6,8 +6,8 @@ locals {
   parameters = {
     "rds.force_ssl"                     = "1"
     "ssl_min_protocol_version"          = "TLSv1.2"
-    "password_encryption"               = "scram-sha-256"
-    "rds.accepted_password_auth_method" = "scram"
+    "password_encryption"               = "scram-sha-256" # pragma: allowlist secret
+    "rds.accepted_password_auth_method" = "scram"         # pragma: allowlist secret
 
     "log_connections"            = "1"
     "log_disconnections"         = "1"
