@@ -234,6 +234,7 @@ def stand_in_for_terraform(stage: DevStage, application: str, owner: str) -> Non
         "database/master-secret": "none",
         "application/settings/HOSPITAL_DATABASE_TLS": "disable",
         "application/settings/HOSPITAL_TLS": "0",
+        "application/settings/HOSPITAL_RETRY_SECONDS": "1",
     }
     key = stage.client("kms").create_key(Description="data")["KeyMetadata"]["Arn"]
     for name, value in {**told, "keys/data": key}.items():
@@ -264,9 +265,26 @@ def soon(ask: Callable[[], _Found], what: str, *, seconds: float = 90) -> _Found
 
 
 def clone_of(project: Path, to: Path) -> Path:
-    """A copy of the code as it is committed and changed by now, with tools and board at hand."""
-    subprocess.run(["git", "clone", "-q", "--shared", str(project), str(to)], check=True)
+    """A clone of the code as it is committed, with the tools and the built board at hand."""
+    _git("clone", "-q", "--shared", str(project), str(to), where=project)
     (to / ".cache").mkdir(exist_ok=True)
     for name in (".venv", ".cache/tools", "frontend/dist"):
         (to / name).symlink_to(project / name)
     return to
+
+
+def commit_to(code: Path, name: str, change: str | tuple[str, str], subject: str) -> None:
+    """Commit a change to the clone: a whole new file, or one text in the place of another."""
+    path = code / name
+    if isinstance(change, tuple):
+        text = path.read_text(encoding="utf-8")
+        assert change[0] in text, name
+        change = text.replace(*change)
+    path.write_text(change, encoding="utf-8")
+    _git("add", name, where=code)
+    _git("-c", "user.name=Olga", "-c", "user.email=olga@vigil.example", "commit", "-q", "-m",
+         subject, where=code)  # fmt: skip
+
+
+def _git(*words: str, where: Path) -> None:
+    subprocess.run(["git", *words], cwd=where, check=True, capture_output=True)
