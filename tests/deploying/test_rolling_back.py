@@ -34,7 +34,7 @@ def _sealed(seals: Path) -> None:
 def refusal(place: Place, kind: type[OpsError], **asked: Any) -> str:
     with pytest.raises(kind) as failed:
         rolled_back(place, **asked)
-    assert type(failed.value) is kind
+    assert failed.type is kind
     return str(failed.value)
 
 
