@@ -90,6 +90,8 @@ class Database:
             password=self.password,
             dbname=self.name,
             connect_timeout=10,
+            # A lock is held for as long as its connection: nobody between must forget it.
+            keepalives_idle=60,
             options="-c timezone=UTC",
             sslmode=self.sslmode or "prefer",
             **{name: value for name, value in more.items() if value},
