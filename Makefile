@@ -82,7 +82,8 @@ watch: setup ## Watch the error rate of STAGE for a quarter of an hour
 	@exec .venv/bin/python scripts/watch.py "$$STAGE"
 
 rollback: setup ## Bring STAGE back to the version before, with WHY
-	@exec .venv/bin/python scripts/inside.py tunnel "$$STAGE" -- .venv/bin/python manage.py rollback "$$STAGE" --by "$$BY" --why "$$WHY"
+	@exec .venv/bin/python scripts/inside.py tunnel "$$STAGE" -- .venv/bin/python manage.py rollback "$$STAGE" \
+	    --by "$${BY:-the pipeline}" --why "$${WHY:-It does not work since its last deployment.}"
 
 drill: setup ## Restore the newest backup of STAGE beside its record, inside AWS
 	@exec .venv/bin/python scripts/inside.py run "$$STAGE" --minutes 80 -- python manage.py drill

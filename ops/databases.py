@@ -34,6 +34,9 @@ class Database:
     password: str
     name: str
     sslmode: str = ""
+    # Whose signature on the server's certificate counts, and where a tunnel to it begins.
+    sslrootcert: str = ""
+    hostaddr: str = ""
 
     def __repr__(self) -> str:
         return f"Database({self.name})"
@@ -42,13 +45,16 @@ class Database:
     def of_owner(cls) -> Database:
         """Give the application's own database as its owner sees it."""
         own = connection.settings_dict
+        options = own.get("OPTIONS", {})
         return cls(
             host=str(own["HOST"]),
             port=str(own["PORT"]),
             user=str(settings.DATABASE_OWNER["USER"]),
             password=str(settings.DATABASE_OWNER["PASSWORD"]),
             name=str(own["NAME"]),
-            sslmode=str(own.get("OPTIONS", {}).get("sslmode", "")),
+            sslmode=str(options.get("sslmode", "")),
+            sslrootcert=str(options.get("sslrootcert", "")),
+            hostaddr=str(options.get("hostaddr", "")),
         )
 
     def named(self, name: str) -> Database:
@@ -65,6 +71,8 @@ class Database:
             "PGPASSWORD": self.password,
             "PGDATABASE": self.name,
             "PGSSLMODE": self.sslmode,
+            "PGSSLROOTCERT": self.sslrootcert,
+            "PGHOSTADDR": self.hostaddr,
             "PGTZ": "UTC",
             "PGAPPNAME": "vigil",
             "LC_ALL": "C",
@@ -74,6 +82,7 @@ class Database:
     @contextmanager
     def connect(self, *, autocommit: bool = False) -> Iterator[Any]:
         """Connect for the length of a block; what is not committed by then is rolled back."""
+        more: dict[str, Any] = {"sslrootcert": self.sslrootcert, "hostaddr": self.hostaddr}
         opened = psycopg2.connect(
             host=self.host,
             port=self.port,
@@ -81,8 +90,11 @@ class Database:
             password=self.password,
             dbname=self.name,
             connect_timeout=10,
+            # A lock is held for as long as its connection: nobody between must forget it.
+            keepalives_idle=60,
             options="-c timezone=UTC",
             sslmode=self.sslmode or "prefer",
+            **{name: value for name, value in more.items() if value},
         )
         opened.autocommit = autocommit
         try:
@@ -113,9 +125,14 @@ def with_database(name: str) -> Iterator[None]:
 
 @contextmanager
 def at_address(host: str, port: int) -> Iterator[None]:
-    """Let Django's own connection lead to the database of its name on another server, as owner."""
+    """Let Django's own connection lead to the database of its name on another server, as owner.
+
+    A tunnel leads to the own server alone: through it, the other would be the own one unawares.
+    """
     owner = {part: settings.DATABASE_OWNER[part] for part in ("USER", "PASSWORD")}
-    with _connected_to({"HOST": host, "PORT": str(port), **owner}):
+    options = connection.settings_dict.get("OPTIONS", {})
+    direct = {name: value for name, value in options.items() if name != "hostaddr"}
+    with _connected_to({"HOST": host, "PORT": str(port), "OPTIONS": direct, **owner}):
         yield
 
 

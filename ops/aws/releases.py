@@ -27,7 +27,7 @@ _FORM = 1
 class Release:
     """One release: its package, the migrations that it knows, and the columns that it uses.
 
-    `migrations` are `app.name`; `columns` are by table.
+    `migrations` are `app.name`; `columns` are by table; `starts` is how each function is started.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Release:
     migrations: list[str]
     columns: Mapping[str, list[str]]
     frontend_version: str = ""
+    starts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     form: int = field(default=_FORM)
 
     @property

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 
-_VARIABLE = "HOSPITAL_AWS_STAGE"
-
 
 def stage_here() -> str:
     """Name the stage as AWS's resources call it; nothing where this is no stage on AWS."""
-    return os.environ.get(_VARIABLE, "")
+    return os.environ.get("HOSPITAL_AWS_STAGE", "")

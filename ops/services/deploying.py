@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -361,6 +361,8 @@ def _switch(way: Way) -> str:
     way.touched.append("frontend")
     changed = switch_to(way.handed, frontend)
     keep_frontend(way.handed, frontend)
+    starts = {name: code.start for name, code in running_codes(way.handed).items() if code}
+    way.release = replace(way.release, starts=starts)
     keep_release(way.handed, way.release)
     _note(way, frontend_version=way.release.frontend_version)
     made = invalidate(way.handed, way.name)

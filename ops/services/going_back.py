@@ -13,8 +13,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from ops.aws.frontends import find_frontend, invalidate, switch_to
 from ops.aws.handover import Handover
-from ops.aws.releases import package_key
-from ops.aws.serving import running_codes, set_code
+from ops.aws.serving import Code, running_codes, set_code
 from ops.choices import StepOutcome
 from ops.errors import DeployFailed, OpsError
 from ops.models import Deployment
@@ -55,29 +54,31 @@ def go_back(way: Way, stopped: Stopped, steps: Steps) -> DeployFailed:
     return _told(way, steps, failed, state, back=back, is_back=not trouble)
 
 
-def put_code(handed: Handover, wanted: dict[str, str]) -> str:
-    """Let functions run kept packages, each named by its SHA-256, and see that they do.
+def put_code(handed: Handover, wanted: dict[str, Code]) -> str:
+    """Let functions run kept packages, started as they were then, and see that they do.
 
     Raises DeployFailed.
     """
-    now = running_codes(handed)
-    others = {
-        name: package_key(sha256)
-        for name, sha256 in wanted.items()
-        if (code := now[name]) is None or code.sha256 != sha256
-    }
+    others = _others(handed, wanted)
     failed = set_code(handed, others)
-    now = running_codes(handed)
-    wrong = [
-        name
-        for name, sha256 in wanted.items()
-        if (code := now[name]) is None or code.sha256 != sha256
-    ]
+    wrong = _others(handed, wanted)
     if wrong:
         told = " ".join(failed.values())
         raise DeployFailed(f"{', '.join(wrong)} could not be set back. {told}".strip())
-    hashes = ", ".join(sorted({sha256[:12] for sha256 in wanted.values()}))
+    hashes = ", ".join(sorted({code.sha256[:12] for code in wanted.values()}))
     return f"{len(others)} of {len(wanted)} functions were set; all run {hashes}."
+
+
+def _others(handed: Handover, wanted: dict[str, Code]) -> dict[str, Code]:
+    """Give those of the wanted that do not run yet, or are started in another way."""
+    now = running_codes(handed)
+    return {
+        name: code
+        for name, code in wanted.items()
+        if (runs := now[name]) is None
+        or runs.sha256 != code.sha256
+        or any(runs.start.get(part) != value for part, value in code.start.items())
+    }
 
 
 def put_frontend(handed: Handover, name: str) -> str:
@@ -93,7 +94,7 @@ def put_frontend(handed: Handover, name: str) -> str:
 def _functions(way: Way) -> str:
     if "functions" not in way.touched:
         raise NotRun("The functions were not touched.")
-    wanted = {name: code.sha256 for name, code in way.codes.items() if code is not None}
+    wanted = {name: code for name, code in way.codes.items() if code is not None}
     if not wanted:
         raise NotRun("This was the first deployment: there is no code to go back to.")
     return put_code(way.handed, wanted)

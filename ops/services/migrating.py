@@ -92,7 +92,7 @@ def _after_failure(before: Schema, say: Say) -> str:
         return go_back_to(before, say)
     except MigrationFailed as error:
         return str(error)
-    except Exception as error:
+    except Exception as error:  # pylint: disable=broad-exception-caught
         return (
             f"How the schema stands could not be found out: {words_of(error)} Look with manage.py"
             " showmigrations as soon as the database answers."

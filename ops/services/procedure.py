@@ -61,6 +61,7 @@ class Steps:
     def take(self, name: str, act: Callable[[], str]) -> None:
         """Take one step. Raises Stopped."""
         self.say(name)
+        _connect_anew_if_broken()
         began = time.monotonic()
         try:
             words, outcome = act(), StepOutcome.PASSED
@@ -74,31 +75,38 @@ class Steps:
     def record_in(self, deployment: Deployment) -> None:
         """From now on, put steps on record there: those that were taken so far, too."""
         self.deployment = deployment
-        waiting, self.unrecorded = self.unrecorded, []
-        for came in waiting:
-            self._record(came)
+        self._record()
 
     def _keep(self, came: Came) -> None:
         self.taken.append(came)
+        self.unrecorded.append(came)
         self.tell(came)
-        self._record(came)
+        _connect_anew_if_broken()
+        self._record()
 
-    def _record(self, came: Came) -> None:
-        if self.deployment is None:
-            self.unrecorded.append(came)
-            return
-        try:
-            note_step(
-                self.deployment,
-                came.name,
-                outcome=came.outcome,
-                seconds=came.seconds,
-                words=came.words,
-            )
-        except (DatabaseError, InterfaceError):
-            self.unrecorded.append(came)
-            # The next question gets a connection of its own, if there is one to be had.
-            connection.close()
+    def _record(self) -> None:
+        """Put on record what is not yet; what cannot be is tried again after the next step."""
+        while self.deployment is not None and self.unrecorded:
+            came = self.unrecorded[0]
+            try:
+                note_step(
+                    self.deployment,
+                    came.name,
+                    outcome=came.outcome,
+                    seconds=came.seconds,
+                    words=came.words,
+                )
+            except (DatabaseError, InterfaceError):
+                connection.close()
+                return
+            del self.unrecorded[0]
+
+
+def _connect_anew_if_broken() -> None:
+    """While Zappa works for minutes, whatever lies between may forget our connection."""
+    is_open = connection.connection is not None and not connection.in_atomic_block
+    if is_open and not connection.is_usable():
+        connection.close()
 
 
 def words_of(error: BaseException) -> str:

@@ -8,6 +8,7 @@ ever lost in silence.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -56,8 +57,9 @@ FEWEST = 20
 _SECONDS_BETWEEN_LOOKS = 30.0
 _MINUTE = timedelta(minutes=1)
 _RECENTLY = timedelta(days=2)
-# The earlier release lacks the migrations that this code knows: that is what going back means.
-_NOT_ASKED = "migrations"
+# The earlier release lacks the migrations that this code knows, and is started as it was then:
+# that is what going back means.
+_NOT_ASKED = re.compile(r"migrations|.*: configuration")
 
 
 @dataclass(frozen=True)
@@ -225,7 +227,11 @@ def _kept_point(way: WayBack) -> str:
 
 
 def _functions(way: WayBack) -> str:
-    return put_code(way.handed, dict.fromkeys(way.codes, way.target.release.package))
+    release = way.target.release
+    wanted = {
+        name: Code(release.package, "", dict(release.starts.get(name, {}))) for name in way.codes
+    }
+    return put_code(way.handed, wanted)
 
 
 def _would_set(way: WayBack) -> str:
@@ -302,7 +308,7 @@ def _settle(way: WayBack) -> str:
     found = [
         each
         for each in settle(way.handed, tell=lambda each: way.say(each.name))
-        if each.name != _NOT_ASKED
+        if not _NOT_ASKED.fullmatch(each.name)
     ]
     if wrong := [f"{each.name}: {each.words}" for each in found if not each.holds]:
         raise DeployFailed("; ".join(wrong))

@@ -27,7 +27,7 @@ def refusal(place: Place, kind: type[OpsError], **asked: Any) -> str:
     """Deploy, and give the words with which that is refused or failed."""
     with pytest.raises(kind) as failed:
         deployed(place, **asked)
-    assert type(failed.value) is kind
+    assert failed.type is kind
     return str(failed.value)
 
 

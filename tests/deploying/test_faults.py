@@ -349,6 +349,18 @@ def test_whatever_zappa_says_what_runs_decides(place: Place, does: str, told: st
     assert over.steps.get(name="functions").outcome == "failed"
 
 
+def test_what_went_back_is_started_as_it_was(place: Place) -> None:
+    deployed(place)
+    place.start_otherwise("hospital.functions.moved.handler")
+    place.write("two")
+    place.is_broken = {"two"}
+
+    refusal(place, DeployFailed)
+
+    assert place.handlers() == {"hospital.functions.handler"}
+    assert place.codes() == {"one"}
+
+
 def test_ctrl_c_in_the_middle_goes_back(place: Place, tmp_path: Path) -> None:
     deployed(place)
     place.write("two")

@@ -34,7 +34,7 @@ def _sealed(seals: Path) -> None:
 def refusal(place: Place, kind: type[OpsError], **asked: Any) -> str:
     with pytest.raises(kind) as failed:
         rolled_back(place, **asked)
-    assert type(failed.value) is kind
+    assert failed.type is kind
     return str(failed.value)
 
 
@@ -66,6 +66,20 @@ def test_code_board_and_schema_go_back_together_and_it_is_on_record(
     assert (back.status, back.rolls_back, over.status) == ("succeeded", over, "rolled_back")
     assert back.outcome.startswith("0.1.0+")
     assert AuditEvent.objects.get(act="deployment.rollback_begun").why == "It failed."
+
+
+def test_code_of_before_is_started_as_it_was_then(place: Place) -> None:
+    deployed(place)
+    place.start_otherwise("hospital.functions.moved.handler")
+    place.write("two")
+    deployed(place)
+    moved = place.handlers()
+
+    rolled_back(place)
+
+    assert moved == {"hospital.functions.moved.handler"}
+    assert place.handlers() == {"hospital.functions.handler"}
+    assert place.codes() == {"one"}
 
 
 def test_a_second_time_it_goes_further_back_and_then_there_is_nothing(place: Place) -> None:

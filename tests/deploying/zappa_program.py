@@ -35,10 +35,13 @@ def bring(command: str, stage: str, package: str, does: str) -> None:
     bucket, _, key = package.removeprefix("s3://").partition("/")
     client = boto3.client("lambda")
     for name in functions(stage)[: 1 if does == "half" else 3]:
+        entry = json.loads(Path("zappa_settings.json").read_text())[name.removeprefix("vigil-")]
         if command == "update":
             client.update_function_code(FunctionName=name, S3Bucket=bucket, S3Key=key, Publish=True)
+            client.update_function_configuration(
+                FunctionName=name, Handler=entry["lambda_handler"], MemorySize=entry["memory_size"]
+            )
             continue
-        entry = json.loads(Path("zappa_settings.json").read_text())[name.removeprefix("vigil-")]
         client.create_function(
             FunctionName=name,
             Runtime=entry["runtime"],
