@@ -26,18 +26,23 @@ from ops.errors import HandoverIncomplete
 VARIABLE = "HOSPITAL_AWS_STAGE"
 # AWS signs RDS's certificates with roots of its own; who deploys puts them there, once a region.
 ROOTS = Path(__file__).resolve().parent / "certificates" / "rds.pem"
+# Where a tunnel to the database begins.
+TUNNEL = "HOSPITAL_DATABASE_HOSTADDR"
 APPLICATION, OWNER = "vigil_app", "vigil_owner"
 _WITH_STAGE = ("deploy", "rollback", "afterdeploy")
 
 
-def load(stage: str) -> None:
+def load(stage: str, *, answers_people: bool = False) -> None:
     """Read the stage's configuration into the environment. Raises HandoverIncomplete, CloudRefused.
 
-    The settings' checks come later, and name what is missing.
+    The settings' checks come later, and name what is missing. Only who `answers_people` learns the
+    key that CloudFront sends along.
     """
     handed_over = Handover.read(require_stage(stage))
     found = _settings(handed_over)
     found |= _secrets(handed_over)
+    if answers_people:
+        found["HOSPITAL_ORIGIN_KEY"] = _secret(handed_over, "application/origin-secret")
     for name, value in found.items():
         os.environ.setdefault(name, value)
 
@@ -75,14 +80,16 @@ def _settings(handed: Handover) -> dict[str, str]:
         "HOSPITAL_BACKUP_BUCKET": handed["application/backup-bucket"],
         "HOSPITAL_SEAL_BUCKET": handed["application/seal-bucket"],
         "HOSPITAL_ADDRESS": handed.address,
-        "HOSPITAL_ALLOWED_HOSTS": _hosts(handed),
+        # The API's function puts the front door's host in the place of the gateway's.
+        "HOSPITAL_ALLOWED_HOSTS": re.sub(r"^https?://|:\d+$", "", handed.address),
         "HOSPITAL_TRUSTED_ORIGINS": handed.address,
         "HOSPITAL_TASK_QUEUES": handed["application/task-queues"],
         "CELERY_BROKER_URL": "sqs://",
         "CACHE_URL": "database",
         "HOSPITAL_METRICS": "emf",
     }
-    if handed.get("database/reader-host"):
+    # A tunnel leads to one address alone, and TLS would not take it for the other.
+    if handed.get("database/reader-host") and not os.environ.get(TUNNEL):
         found["DATABASE_READER_URL"] = _database(handed, "database/reader-host", name, tls)
     return {key: value for key, value in found.items() if value}
 
@@ -101,25 +108,15 @@ def _database(handed: Handover, host: str, user: str, tls: str) -> str:
                 " certificates nobody can tell whether it is the database. Fetch them from AWS"
                 " (docs/deploying.md)."
             )
-    if hostaddr := os.environ.get("HOSPITAL_DATABASE_HOSTADDR", ""):
+    if hostaddr := os.environ.get(TUNNEL, ""):
         options["hostaddr"] = hostaddr
     port = os.environ.get("HOSPITAL_DATABASE_PORT") or handed["database/port"]
     return f"postgres://{user}@{handed[host]}:{port}/{handed['database/name']}?{urlencode(options)}"
 
 
-def _hosts(handed: Handover) -> str:
-    """Answer to the place's own name, and to the API's, under which CloudFront asks."""
-    own = re.sub(r"^https?://|:\d+$", "", handed.address)
-    api = f"{handed['application/api']}.execute-api.{handed.region}.amazonaws.com"
-    return f"{own},{api}"
-
-
 def _secrets(handed: Handover) -> dict[str, str]:
     """Read the application's own secrets: JSON, each field the name of a setting."""
-    with asking("secretsmanager", region=handed.region) as client:
-        text = client.get_secret_value(SecretId=handed["application/secret"])["SecretString"]
-        origin = handed.get("application/origin-secret")
-        key = client.get_secret_value(SecretId=origin)["SecretString"] if origin else ""
+    text = _secret(handed, "application/secret")
     try:
         found = {str(name): str(value) for name, value in json.loads(text).items()}
     except (ValueError, AttributeError):
@@ -132,7 +129,12 @@ def _secrets(handed: Handover) -> dict[str, str]:
             f"The secret {handed['application/secret']} names {', '.join(strange)}: only settings"
             " of the hospital (HOSPITAL_…) belong there."
         )
-    return found | ({"HOSPITAL_ORIGIN_KEY": key} if key else {})
+    return found
+
+
+def _secret(handed: Handover, name: str) -> str:
+    with asking("secretsmanager", region=handed.region) as client:
+        return str(client.get_secret_value(SecretId=handed[name])["SecretString"])
 
 
 def stage_of_function(name: str) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from hospital.functions.start import Event, EventNotKnown, is_tick, roll_call, start
 
-start()
+start(answers_people=True)
 
 # pylint: disable=wrong-import-position
 from apig_wsgi import make_lambda_handler
@@ -66,7 +66,7 @@ def _as_asked_at_the_front_door(event: Event) -> dict[str, Any]:
     """
     headers = {name: value for name, value in event["headers"].items() if name != "x-origin-key"}
     headers["host"] = urlsplit(settings.ADDRESS).netloc
-    viewer = headers.get("cloudfront-viewer-address", "").rpartition(":")[0].strip("[]")
+    viewer = headers.get("x-vigil-address", "")
     context = event["requestContext"]
     http = context["http"] | ({"sourceIp": viewer} if viewer else {})
     return {**event, "headers": headers, "requestContext": {**context, "http": http}}

@@ -17,7 +17,7 @@ class EventNotKnown(Exception):
     """An event that this function does not serve. AWS keeps it, and somebody sees it."""
 
 
-def start() -> None:
+def start(*, answers_people: bool = False) -> None:
     """Load the configuration and set Django up; once in a process."""
     name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
     if name:
@@ -28,7 +28,8 @@ def start() -> None:
         commit = task / "commit"
         if commit.is_file():
             os.environ.setdefault("HOSPITAL_COMMIT", commit.read_text().strip())
-        surroundings.load(surroundings.stage_of_function(name))
+        stage = surroundings.stage_of_function(name)
+        surroundings.load(stage, answers_people=answers_people)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hospital.settings")
     import django
     from django.apps import apps

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-_NOT_PASSED = {"host", "connection", "x-origin-key", "cloudfront-viewer-address"}
+_NOT_PASSED = {"host", "connection", "x-origin-key", "x-vigil-address"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def front_door(behind: Callable[[], Behind]) -> Iterator[str]:
             headers |= {
                 "Host": there.host,
                 "X-Origin-Key": there.key,
-                "CloudFront-Viewer-Address": f"{self.client_address[0]}:{self.client_address[1]}",
+                "X-Vigil-Address": str(self.client_address[0]),
             }
             asked = http.client.HTTPConnection("127.0.0.1", there.port, timeout=120)
             gone = (http.client.HTTPException, ConnectionError, TimeoutError)

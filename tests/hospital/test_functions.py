@@ -136,7 +136,7 @@ def test_behind_cloudfront_host_and_client_are_those_of_the_front_door(
         return {"statusCode": 200}
 
     monkeypatch.setattr(api, "_answer", note)
-    headers = {"x-origin-key": KEY, "cloudfront-viewer-address": "2001:db8::7:51234"}
+    headers = {"x-origin-key": KEY, "x-vigil-address": "2001:db8::7"}
     api.handler(request("/livez", headers=headers))
     assert seen[0]["headers"]["host"] == "vigil.example"
     assert seen[0]["requestContext"]["http"]["sourceIp"] == "2001:db8::7"

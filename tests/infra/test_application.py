@@ -529,9 +529,9 @@ OBJECTS = {
 }
 SECRETS = {
     "api": {"application", "origin", "database/application"},
-    "ingestion": {"application", "origin", "database/application"},
-    "alerts": {"application", "origin", "database/application"},
-    "worker": {"application", "origin", "database/application", "database/owner"},
+    "ingestion": {"application", "database/application"},
+    "alerts": {"application", "database/application"},
+    "worker": {"application", "database/application", "database/owner"},
 }
 QUEUES = {
     "api": {"sqs:SendMessage": {"tasks", "keeping", "long"}},

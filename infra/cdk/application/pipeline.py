@@ -40,7 +40,7 @@ class Pipeline(Construct):
             [
                 *rights.configuration(),
                 # It migrates, so it is the owner, too.
-                *rights.secrets("application", "origin", "database/application", "database/owner"),
+                *rights.secrets("application", "database/application", "database/owner"),
                 *rights.keeps("backups"),
                 *self._puts("releases", "frontend", SMOKE),
                 *self._functions(),
@@ -57,9 +57,7 @@ class Pipeline(Construct):
             {
                 **rights.reasons(
                     log="",
-                    buckets=dict.fromkeys(
-                        ("backups", "releases", "frontend", SMOKE), everything
-                    ),
+                    buckets=dict.fromkeys(("backups", "releases", "frontend", SMOKE), everything),
                 ),
                 **rights.reasons_of_snapshots(),
                 _WHOLE: "AWS knows no narrower resource for looking at networks, figures and"

@@ -64,7 +64,11 @@ class Roles(Construct):
                 "own": iam.PolicyDocument(
                     statements=[
                         *self._rights.configuration(),
-                        *self._rights.secrets("application", "origin", "database/application"),
+                        *self._rights.secrets(
+                            "application",
+                            "database/application",
+                            *(["origin"] if name == "api" else []),
+                        ),
                         *(one for each in statements for one in each),
                         *self._rights.runs_as(function),
                     ]

@@ -88,9 +88,7 @@ class Worker(Construct):
                     statements=[
                         *rights.configuration(),
                         # Dumps, restores and migrations are the owner's.
-                        *rights.secrets(
-                            "application", "origin", "database/application", "database/owner"
-                        ),
+                        *rights.secrets("application", "database/application", "database/owner"),
                         *rights.reads_feeds(),
                         *rights.keeps("backups"),
                         *rights.keeps("seals"),
