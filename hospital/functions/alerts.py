@@ -43,8 +43,8 @@ def handler(event: Event, context: object = None) -> dict[str, Any]:
     ):
         raise EventNotKnown("The alerts' function knows the clock and queues of tasks, no other.")
     failed = [each["messageId"] for each in records if not _is_done(each)]
-    answer = {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
-    return come_again_soon(records, answer)
+    failures = {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
+    return come_again_soon(records, failures)
 
 
 def tick(event: Event, context: object = None) -> dict[str, Any]:

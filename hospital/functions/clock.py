@@ -51,14 +51,14 @@ def queue_of(task: str) -> str:
 def _is_due(schedule: Any, at: datetime) -> bool:
     minute = int(at.timestamp() // 60)
     if isinstance(schedule, crontab):
-        zone = app.timezone
-        local = at.astimezone(zone)
+        local = at.astimezone(app.timezone)
+        is_in: dict[str, set[int]] = vars(schedule)
         return (
-            local.minute in schedule.minute
-            and local.hour in schedule.hour
-            and local.isoweekday() % 7 in schedule.day_of_week
-            and local.day in schedule.day_of_month
-            and local.month in schedule.month_of_year
+            local.minute in is_in["minute"]
+            and local.hour in is_in["hour"]
+            and local.isoweekday() % 7 in is_in["day_of_week"]
+            and local.day in is_in["day_of_month"]
+            and local.month in is_in["month_of_year"]
         )
     seconds = schedule.total_seconds() if isinstance(schedule, timedelta) else float(schedule)
     return minute % max(1, round(seconds / 60)) == 0

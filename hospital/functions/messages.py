@@ -22,7 +22,7 @@ def run_message(body: str) -> None:
     name, arguments, words = _read(body)
     if name not in app.tasks:
         raise TaskNotKnown("A message of the queue names a task that there is not.")
-    app.tasks[name].apply(args=arguments, kwargs=words, throw=True)
+    app.tasks[name].apply(args=tuple(arguments), kwargs=words, throw=True)
 
 
 def _read(body: str) -> tuple[str, list[Any], dict[str, Any]]:
