@@ -109,6 +109,13 @@ class Place:
             entry["lambda_handler"] = handler
         (self.tree / "zappa_settings.json").write_text(json.dumps(entries))
 
+    def clock(self, function: str, expression: str) -> None:
+        """From now on, let the settings say that the clock calls a function."""
+        entries = json.loads((self.tree / "zappa_settings.json").read_text())
+        entry = entries[function.removeprefix("vigil-")]
+        entry["events"] = [{"function": "hospital.functions.tick", "expression": expression}]
+        (self.tree / "zappa_settings.json").write_text(json.dumps(entries))
+
     def handlers(self) -> set[str]:
         """Give by what the three functions are started."""
         return {
