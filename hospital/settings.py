@@ -337,14 +337,20 @@ TEMPLATES = [
 
 # The application's role owns nothing; migrations run as the owner (see hospital/management/
 # commands/migrate.py). Without a DATABASE_URL manage.py starts the embedded server first.
+_writer = env.db_url("DATABASE_URL", default="postgres://unset@127.0.0.1:1/unset")
 DATABASES = {
     "default": {
-        **env.db_url("DATABASE_URL", default="postgres://unset@127.0.0.1:1/unset"),
+        **_writer,
         "ENGINE": "hospital.database.postgresql",
         "CONN_MAX_AGE": 300,
         "CONN_HEALTH_CHECKS": True,
-        # A machine that does not answer at all must not hold up a page that tells so.
-        "OPTIONS": {"options": "-c timezone=UTC", "connect_timeout": 5},
+        # What the address asks for (sslmode and its roots) first: left out, a connection without
+        # TLS would be taken. A machine that does not answer must not hold up a page that tells so.
+        "OPTIONS": {
+            **_writer.get("OPTIONS", {}),
+            "options": "-c timezone=UTC",
+            "connect_timeout": 5,
+        },
     }
 }
 # Where the passwords of these roles are kept, if not in the addresses: a folder, or
@@ -365,7 +371,8 @@ DATABASE_OWNER = Address(
     kept=kept_in(DATABASE_PASSWORDS),
 )
 # A replica that answers what may be some seconds old (ops/replica.py). The same database, as the
-# same role: of the address only host and port are used. A session there cannot write.
+# same role: of the address only host, port and what it asks of the connection (sslmode) are used.
+# A session there cannot write.
 if env.str("DATABASE_READER_URL", ""):
     _reader = env.db_url("DATABASE_READER_URL")
     if not _reader.get("HOST"):
@@ -377,6 +384,7 @@ if env.str("DATABASE_READER_URL", ""):
         "HOST": _reader["HOST"],
         "PORT": _reader["PORT"],
         "OPTIONS": {
+            **_reader.get("OPTIONS", {}),
             "options": "-c timezone=UTC -c default_transaction_read_only=on"
             " -c statement_timeout=5000",
             # Whoever waits for it waits in vain: the writer is there.

@@ -133,7 +133,7 @@ def test_the_smoke_account_sees_its_patients_and_nobody_else(rights: dict[str, b
     User.objects.filter(username=SMOKE_ACCOUNT).update(**rights)
     for path in LISTS:
         told = asked(browser, path)
-        assert not any(word in told for word in ("0042", "Brown", "Cardiology", "pms.admissions"))
+        assert not any(word in told for word in ('"0042"', "Brown", "Cardiology", "pms.admissions"))
     for path in PAGES:
         assert browser.get(f"/api/v1/{path.replace('{key}', key_of('0042'))}").status_code == 404
         assert browser.get(f"/api/v1/{path.replace('{key}', key_of(IN_BED))}").status_code == 200
