@@ -107,13 +107,25 @@ class Functions:
             )
         self.wait(name)
 
-    def put_aside(self, name: str, queue_arn: str) -> None:
-        """Let events that fail for good go to a queue, where an alarm sees them."""
+    def put_aside(self, name: str, queue_arn: str) -> bool:
+        """Let calls of the clock that fail for good go to a queue, where an alarm sees them.
+
+        Tells whether something had to be done.
+        """
         with self._asked() as functions:
-            functions.update_function_configuration(
-                FunctionName=name, DeadLetterConfig={"TargetArn": queue_arn}
+            try:
+                is_now = functions.get_function_event_invoke_config(FunctionName=name)
+            except functions.exceptions.ResourceNotFoundException:
+                is_now = {}
+            aim = is_now.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+            if aim == queue_arn:
+                return False
+            functions.put_function_event_invoke_config(
+                FunctionName=name,
+                MaximumRetryAttempts=2,
+                DestinationConfig={"OnFailure": {"Destination": queue_arn}},
             )
-        self.wait(name)
+        return True
 
     def mappings(self, name: str) -> list[EventSourceMappingConfigurationTypeDef]:
         """Give what the function is fed from."""

@@ -209,13 +209,11 @@ def _is_called_by_nobody_else(function: Function) -> Assertion:
 def _puts_aside(functions: Functions, function: Function, handed: Handover) -> Assertion:
     """Let ticks of the clock that fail for good lie where an alarm sees them."""
     queue = handed.task_queue_arns["celery"] + "-dead"
-    is_now = function.configuration.get("DeadLetterConfig", {}).get("TargetArn", "")
-    if is_now != queue:
-        functions.put_aside(function.name, queue)
+    is_new = functions.put_aside(function.name, queue)
     return Assertion(
         f"{function.name}: failures",
         True,
-        f"put aside in {queue.rpartition(':')[2]}" + ("" if is_now == queue else " (set)"),
+        f"put aside in {queue.rpartition(':')[2]}" + (" (set)" if is_new else ""),
     )
 
 

@@ -114,14 +114,12 @@ def test_failed_ticks_of_the_clock_are_put_aside_also_where_an_update_lost_it(
     place: Place,
 ) -> None:
     deployed(place)
-    place.functions.update_function_configuration(
-        FunctionName="vigil-dev-alerts", DeadLetterConfig={"TargetArn": ""}
-    )
+    place.functions.delete_function_event_invoke_config(FunctionName="vigil-dev-alerts")
 
     found(place)
 
-    is_now = place.functions.get_function_configuration(FunctionName="vigil-dev-alerts")
-    assert is_now["DeadLetterConfig"] == {"TargetArn": f"{QUEUE}-tasks-dead"}
+    is_now = place.functions.get_function_event_invoke_config(FunctionName="vigil-dev-alerts")
+    assert is_now["DestinationConfig"]["OnFailure"] == {"Destination": f"{QUEUE}-tasks-dead"}
 
 
 def test_functions_that_run_different_code_are_found(place: Place) -> None:

@@ -223,9 +223,11 @@ _FUNCTIONS = [
     "lambda:AddPermission", "lambda:CreateAlias", "lambda:CreateFunction",
     "lambda:DeleteFunctionConcurrency", "lambda:DeleteProvisionedConcurrencyConfig",
     "lambda:GetAlias", "lambda:GetFunction", "lambda:GetFunctionConfiguration",
-    "lambda:GetPolicy", "lambda:GetProvisionedConcurrencyConfig",
+    "lambda:GetFunctionEventInvokeConfig", "lambda:GetPolicy",
+    "lambda:GetProvisionedConcurrencyConfig", "lambda:InvokeFunction",
     "lambda:ListFunctionUrlConfigs", "lambda:ListVersionsByFunction", "lambda:PublishVersion",
-    "lambda:PutFunctionConcurrency", "lambda:RemovePermission", "lambda:TagResource",
+    "lambda:PutFunctionConcurrency", "lambda:PutFunctionEventInvokeConfig",
+    "lambda:RemovePermission", "lambda:TagResource",
     "lambda:UpdateAlias", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
 ]  # fmt: skip
 
