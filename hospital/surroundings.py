@@ -26,8 +26,6 @@ from ops.errors import HandoverIncomplete
 VARIABLE = "HOSPITAL_AWS_STAGE"
 # AWS signs RDS's certificates with roots of its own; who deploys puts them there, once a region.
 ROOTS = Path(__file__).resolve().parent / "certificates" / "rds.pem"
-# Where a tunnel to the database begins.
-TUNNEL = "HOSPITAL_DATABASE_HOSTADDR"
 APPLICATION, OWNER = "vigil_app", "vigil_owner"
 _WITH_STAGE = ("deploy", "rollback", "afterdeploy")
 
@@ -89,7 +87,7 @@ def _settings(handed: Handover) -> dict[str, str]:
         "HOSPITAL_METRICS": "emf",
     }
     # A tunnel leads to one address alone, and TLS would not take it for the other.
-    if handed.get("database/reader-host") and not os.environ.get(TUNNEL):
+    if handed.get("database/reader-host") and not _tunnel():
         found["DATABASE_READER_URL"] = _database(handed, "database/reader-host", name, tls)
     return {key: value for key, value in found.items() if value}
 
@@ -108,10 +106,15 @@ def _database(handed: Handover, host: str, user: str, tls: str) -> str:
                 " certificates nobody can tell whether it is the database. Fetch them from AWS"
                 " (docs/deploying.md)."
             )
-    if hostaddr := os.environ.get(TUNNEL, ""):
+    if hostaddr := _tunnel():
         options["hostaddr"] = hostaddr
     port = os.environ.get("HOSPITAL_DATABASE_PORT") or handed["database/port"]
     return f"postgres://{user}@{handed[host]}:{port}/{handed['database/name']}?{urlencode(options)}"
+
+
+def _tunnel() -> str:
+    """Give the address at which a tunnel to the database begins, if there is one."""
+    return os.environ.get("HOSPITAL_DATABASE_HOSTADDR", "")
 
 
 def _secrets(handed: Handover) -> dict[str, str]:

@@ -143,7 +143,16 @@ def test_checks() -> list[Check]:
         Check("build of the board", ["npm", "run", "--silent", "build"], FRONTEND),
         Check(
             "pytest",
-            [*pytest, "-n", "2", "--dist", "loadfile", "-m", "not browser", *report("pytest")],
+            [
+                *pytest,
+                "-n",
+                "2",
+                "--dist",
+                "loadfile",
+                "-m",
+                "not browser and not long",
+                *report("pytest"),
+            ],
             tests=True,
         ),
         Check("journeys in Chromium", [*pytest, "-m", "browser", *report("journeys")], tests=True),

@@ -36,6 +36,8 @@ def fill_in(cli: Any) -> None:
     Called by each of Zappa's commands. Those that have no callback of their own, rollback and
     undeploy, are carried on from here.
     """
+    if cli.command == "package":
+        return  # it asks nothing of AWS
     stage, what = _parts(cli)
     handed = Handover.read(stage)
     cli.s3_bucket_name = handed.release_bucket

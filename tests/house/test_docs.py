@@ -17,8 +17,13 @@ OPERATING = PROJECT / "docs" / "operating.md"
 
 _LINK = re.compile(r"(?<!\\)\[([^\]]*)\]\(([^)\s]+)\)")
 _SETTING_ROW = re.compile(r"^\| `([A-Z][A-Z_]+)` \|", re.MULTILINE)
-# Read by the project, and no setting of the application: Django's own, and those of developers.
-_NO_SETTINGS = {"DJANGO_SETTINGS_MODULE"}
+# Read by the project, and no setting of the application: Django's own, and what AWS itself sets.
+_NO_SETTINGS = {
+    "AWS_DEFAULT_REGION",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "DJANGO_SETTINGS_MODULE",
+    "LAMBDA_TASK_ROOT",
+}
 # Written in parts, so that this file does not mention what it looks for.
 _OTHER_PLACES = re.compile(
     "|".join((r"(?<![\w@.-])shared" + "/", *(f"/{top}/" for top in ("work", "root", "home"))))

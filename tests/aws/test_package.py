@@ -1,0 +1,213 @@
+"""The package for AWS Lambda: what is in it, how large it is, and that it runs as Lambda runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import shutil
+import subprocess
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hospital import localdb
+from ops.aws.packages import LARGEST, describe, is_wanted
+from ops.errors import PackageWrong
+from tests.aws.emulator import PROJECT, TOOL
+from tests.aws.stage import ZAPPA, clone_of
+
+SECRET = "what lies beside the code"
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of the code, in which a developer left this and that."""
+    if not (TOOL.exists() and ZAPPA.exists()):
+        pytest.skip("the tools for AWS are not installed: make setup, with a Python 3.13")
+    clone = clone_of(PROJECT, tmp_path_factory.mktemp("package") / "code")
+    for left in (".env", "notes.txt", "var/secret-key", "hospital/.env", "elsewhere/patients.csv"):
+        path = clone / left
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(SECRET)
+    return clone
+
+
+@pytest.fixture(scope="module")
+def package(code: Path) -> Path:
+    """The package as Zappa makes it when it is typed."""
+    return packed(code, "first.zip")
+
+
+def packed(code: Path, name: str) -> Path:
+    """Pack, as an operator types it."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(code),
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
+    done = subprocess.run(
+        [str(ZAPPA), "package", "dev", "--output", name], cwd=code,
+        env=environment | {"VIRTUAL_ENV": str(ZAPPA.parent.parent)}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return code / name
+
+
+def test_only_what_runs_is_packed_whatever_lies_beside_it(package: Path) -> None:
+    with zipfile.ZipFile(package) as whole:
+        names = whole.namelist()
+        held = [name for name in names if SECRET.encode() in whole.read(name)]
+    assert held == []
+    tops = {name.split("/")[0] for name in names}
+    assert tops.isdisjoint(
+        {"tests", "docs", "bench", "simulator", "var", "elsewhere", "notes.txt", ".git", "scripts"}
+    )
+    assert tops.isdisjoint({"handler.py", "zappa_settings.py", "package_info.json", "zappa"})
+    assert {"hospital", "api", "alerts", "ingestion", "ops", "django", "static-root"} <= tops
+    assert "frontend/dist/index.html" in names
+    assert "static-root/staticfiles.json" in names
+
+
+def test_it_stays_below_200_mb_unpacked(package: Path) -> None:
+    assert describe(package).unpacked < LARGEST
+
+
+def test_the_same_commit_is_always_packed_the_same(code: Path, package: Path) -> None:
+    assert packed(code, "second.zip").read_bytes() == package.read_bytes()
+
+
+def test_a_file_that_is_no_package_of_ours_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as other:
+        other.writestr("handler.py", "print()")
+    with pytest.raises(PackageWrong, match="no package of Vigil's"):
+        describe(tmp_path / "other.zip")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_packed"),
+    [
+        ("django/conf/locale/de/formats.py", True),
+        ("hospital/settings.py", True),
+        ("hospital/__pycache__/settings.cpython-313.pyc", False),
+        ("tests/cast.py", False),
+        ("zappa_settings.py", False),
+        ("frontend/dist/index.html", True),
+        ("frontend/src/main.tsx", False),
+    ],
+)
+def test_what_is_wanted_is_decided_by_name(name: str, is_packed: bool) -> None:
+    assert is_wanted(name, PROJECT) is is_packed
+
+
+def test_it_runs_as_lambda_runs_it(package: Path, tmp_path: Path) -> None:
+    """By AWS's own runtime client, under Python 3.13, with the boto3 that Lambda brings."""
+    task = tmp_path / "task"
+    with zipfile.ZipFile(package) as whole:
+        whole.extractall(task)
+    request = {
+        "version": "2.0", "rawPath": "/livez", "rawQueryString": "", "isBase64Encoded": False,
+        "headers": {"host": "127.0.0.1"},
+        "requestContext": {"http": {"method": "GET", "path": "/livez", "sourceIp": "127.0.0.1",
+                                    "protocol": "HTTP/1.1"}},
+    }  # fmt: skip
+    with _a_database(tmp_path) as more:
+        answers = _lambda(
+            task, "hospital.functions.api.handler", [request, {"manage": "flush"}], more
+        )
+        refused = _lambda(task, "hospital.functions.ingestion.handler", [{"Records": []}], more)
+    assert answers[0] == (
+        "response", {"statusCode": 200, "body": "alive\n"}
+    ), answers[0]  # fmt: skip
+    assert answers[1] == ("error", "EventNotKnown")
+    assert refused[0] == ("error", "NoticeNotUnderstood")
+
+
+@contextmanager
+def _a_database(folder: Path) -> Iterator[dict[str, str]]:
+    services = localdb.ensure(folder / "database", durable=False)
+    try:
+        yield services.environment() | {"HOSPITAL_DATA_DIR": str(folder / "data")}
+    finally:
+        localdb.stop(folder / "database")
+
+
+def _lambda(
+    task: Path, handler: str, events: list[dict[str, Any]], more: dict[str, str]
+) -> list[tuple[str, Any]]:
+    """Hand events to a function by the runtime API of Lambda; gives what came of each."""
+    waiting: queue.Queue[tuple[str, bytes]] = queue.Queue()
+    came: queue.Queue[tuple[str, bytes]] = queue.Queue()
+    for number, event in enumerate(events):
+        waiting.put((str(number), json.dumps(event).encode()))
+
+    class Runtime(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            number, event = waiting.get()
+            self.send_response(200)
+            for name, value in (
+                ("Lambda-Runtime-Aws-Request-Id", number),
+                ("Lambda-Runtime-Deadline-Ms", "9999999999999"),
+                ("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:0:function:f"),
+                ("Content-Type", "application/json"),
+                ("Content-Length", str(len(event))),
+            ):
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(event)
+
+        def do_POST(self) -> None:
+            if self.headers.get("Transfer-Encoding"):
+                content = b""
+                while size := int(self.rfile.readline(), 16):
+                    content += self.rfile.read(size)
+                    self.rfile.readline()
+                self.rfile.readline()
+            else:
+                content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            came.put((self.path.rpartition("/")[2], content))
+            self.send_response(202)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Runtime)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    environment = {
+        "PATH": os.environ["PATH"], "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_address[1]}",
+        "LAMBDA_TASK_ROOT": str(task), "_HANDLER": handler, "AWS_REGION": "eu-central-1",
+        "AWS_LAMBDA_FUNCTION_VERSION": "1", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+        "AWS_LAMBDA_LOG_GROUP_NAME": "g", "AWS_LAMBDA_LOG_STREAM_NAME": "s", "PYTHONPATH": str(task),
+        "HOSPITAL_STATIC_ROOT": str(task / "static-root"), "PYTHONDONTWRITEBYTECODE": "1",
+    }  # fmt: skip
+    process = subprocess.Popen(
+        [str(TOOL), "-m", "awslambdaric", handler], cwd=task, env=environment | more,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        return [_told(*came.get(timeout=120)) for _ in events]
+    finally:
+        process.kill()
+        process.wait()
+        server.shutdown()
+        server.server_close()
+        shutil.rmtree(task / "__pycache__", ignore_errors=True)
+
+
+def _told(kind: str, content: bytes) -> tuple[str, Any]:
+    told = json.loads(content)
+    if kind == "error":
+        return kind, told["errorType"]
+    return kind, {"statusCode": told["statusCode"], "body": told["body"]}
