@@ -229,6 +229,22 @@ def test_one_task_that_fails_keeps_no_other_from_running(
     assert ProbeSample.objects.exists()
 
 
+def test_a_mistake_of_ours_runs_nothing_a_second_time(
+    monkeypatch: pytest.MonkeyPatch, db: None
+) -> None:
+    """Zappa's own entry point takes a TypeError for a wrong signature, and calls once more."""
+    calls: list[int] = []
+
+    def mistake() -> None:
+        calls.append(1)
+        raise TypeError("one of ours")
+
+    monkeypatch.setattr("alerts.tasks.evaluate", mistake)
+    with pytest.raises(ExceptionGroup):
+        alerts.handler(tick("2025-03-20T12:01:00Z"))
+    assert calls == [1]
+
+
 # --- Tasks in queues -----------------------------------------------------------------------------
 
 
