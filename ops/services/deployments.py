@@ -273,6 +273,14 @@ def observe_place(*, by: str = BY_ITSELF) -> Deployment | None:
         return found
 
 
+def observe_unless_deploying(*, by: str) -> Deployment | None:
+    """The same for whoever is called in the middle of a deployment, which records itself."""
+    stage = what_runs_here().stage
+    if Deployment.objects.filter(stage=stage, status=DeploymentStatus.RUNNING).exists():
+        return None
+    return observe_place(by=by)
+
+
 def standing_deployment(stage: str) -> Deployment | None:
     """Give the latest deployment of a stage that went through and was not taken back."""
     through = [DeploymentStatus.SUCCEEDED, DeploymentStatus.OBSERVED]

@@ -50,6 +50,9 @@ class DevStage:
     folder: Path
     code: Path = PROJECT
     address: str = ""
+    # What was deployed first: its hashes, and its release's name.
+    first: dict[str, str] = field(default_factory=dict)
+    release: str = ""
     transcript: list[str] = field(default_factory=list)
 
     def client(self, service: str) -> Any:
@@ -286,5 +289,11 @@ def commit_to(code: Path, name: str, change: str | tuple[str, str], subject: str
          subject, where=code)  # fmt: skip
 
 
-def _git(*words: str, where: Path) -> None:
-    subprocess.run(["git", *words], cwd=where, check=True, capture_output=True)
+def head_of(code: Path) -> str:
+    """Name the commit that lies there."""
+    return _git("rev-parse", "HEAD", where=code).strip()
+
+
+def _git(*words: str, where: Path) -> str:
+    done = subprocess.run(["git", *words], cwd=where, check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout

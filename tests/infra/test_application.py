@@ -864,3 +864,19 @@ def test_checkov_finds_what_we_know_of_and_nothing_else(tmp_path: Path) -> None:
         if each["check_id"] == "CKV_AWS_158"
     }  # fmt: skip
     assert without_key == "/edge.template.json"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_api_calls_its_function_by_a_role_of_its_own(stage: str) -> None:
+    """Zappa clears a function's own permissions at each update: people would be refused."""
+    template = application(stage)
+    (integration,) = template.all_of("AWS::ApiGatewayV2::Integration").values()
+    (caller,) = [
+        each
+        for each in template.all_of("AWS::IAM::Role").values()
+        if each["RoleName"] == f"vigil-{stage}-gateway"
+    ]
+    assert integration["CredentialsArn"]
+    (statement,) = caller["Policies"][0]["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "lambda:InvokeFunction"
+    assert statement["Resource"].endswith(f":function:vigil-{stage}")

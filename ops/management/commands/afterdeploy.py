@@ -7,7 +7,9 @@ from typing import Any
 
 from ops.aws.handover import STAGES, Handover
 from ops.management.manners import MannerlyCommand
+from ops.services.deployments import observe_unless_deploying
 from ops.services.settling import Assertion, require_settled, settle
+from ops.services.stages import tell_stages
 
 
 class Command(MannerlyCommand):
@@ -28,6 +30,9 @@ class Command(MannerlyCommand):
         found = settle(Handover.read(options["stage"]), tell=self._tell)
         require_settled(found)
         self.stdout.write(f"All {len(found)} assertions hold.")
+        if observed := observe_unless_deploying(by="zappa"):
+            self.stdout.write(f"On record as observed: deployment {observed.pk}, {observed}.")
+            tell_stages()
 
     def _tell(self, assertion: Assertion) -> None:
         mark = "holds" if assertion.holds else "FAILS"
