@@ -5,6 +5,7 @@ Knows boto3. Raises CloudRefused and CloudUnreachable. Must not know why they sh
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -113,13 +114,11 @@ class Functions:
         Tells whether something had to be done.
         """
         with self._asked() as functions:
-            try:
+            with contextlib.suppress(functions.exceptions.ResourceNotFoundException):
                 is_now = functions.get_function_event_invoke_config(FunctionName=name)
-            except functions.exceptions.ResourceNotFoundException:
-                is_now = {}
-            aim = is_now.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
-            if aim == queue_arn:
-                return False
+                aims = is_now.get("DestinationConfig", {}).get("OnFailure", {})
+                if aims.get("Destination") == queue_arn:
+                    return False
             functions.put_function_event_invoke_config(
                 FunctionName=name,
                 MaximumRetryAttempts=2,

@@ -114,7 +114,7 @@ def test_it_runs_as_lambda_runs_it(package: Path, tmp_path: Path) -> None:
     task = tmp_path / "task"
     with zipfile.ZipFile(package) as whole:
         whole.extractall(task)
-    request = {
+    request: dict[str, Any] = {
         "version": "2.0", "rawPath": "/livez", "rawQueryString": "", "isBase64Encoded": False,
         "headers": {"host": "127.0.0.1"},
         "requestContext": {"http": {"method": "GET", "path": "/livez", "sourceIp": "127.0.0.1",
