@@ -238,6 +238,9 @@ def stand_in_for_terraform(stage: DevStage, application: str, owner: str) -> Non
         "application/settings/HOSPITAL_DATABASE_TLS": "disable",
         "application/settings/HOSPITAL_TLS": "0",
         "application/settings/HOSPITAL_RETRY_SECONDS": "1",
+        # A call that is cut off by an update keeps its messages for half an hour: its files are
+        # found by the sweep, here each minute.
+        "application/settings/HOSPITAL_RECONCILE_SECONDS": "60",
     }
     key = stage.client("kms").create_key(Description="data")["KeyMetadata"]["Arn"]
     for name, value in {**told, "keys/data": key}.items():

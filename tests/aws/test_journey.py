@@ -177,10 +177,13 @@ def test_a_failing_smoke_test_rolls_back_by_itself(stage: DevStage) -> None:
 
 @pytest.mark.long
 def test_poison_ends_in_the_dead_letter_queue_and_raises_the_alarm(stage: DevStage) -> None:
+    queues = stage.client("sqs")
     url = stage.parameter("application/notice-queue")
-    stage.client("sqs").send_message(QueueUrl=url, MessageBody='{"poison": 1}')
+    queues.send_message(QueueUrl=url, MessageBody='{"poison": 1}')
     soon(lambda: stage.depth("notices-dead") == 1, "the message put aside", seconds=PATIENCE)
-    assert stage.depth("notices") == 0
+    dead = queues.get_queue_url(QueueName="vigil-dev-notices-dead")["QueueUrl"]
+    told = queues.receive_message(QueueUrl=dead, VisibilityTimeout=0)["Messages"]
+    assert [each["Body"] for each in told] == ['{"poison": 1}']
 
     def is_raised() -> bool:
         alarms = stage.client("cloudwatch").describe_alarms(AlarmNames=["vigil-dev-notices-dead"])
