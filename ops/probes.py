@@ -35,6 +35,8 @@ _SECONDS = 2
 _MIB, _GIB = 1 << 20, 1 << 30
 # A queue of this many is no moment's rush any more: the clock alone adds a handful a minute.
 _LONG_QUEUE = 100
+# The clock asks for long tasks some 18 times an hour; a dump or a drill takes one hour, not two.
+_LONG, _LONG_TASKS = "long", 36
 _LITTLE_DISK, _NO_DISK = 0.10, 0.02
 _WARN_DAYS, _ALARM_DAYS = 30, 7
 # Samples are written each minute: if those of the last two have not come, nothing comes.
@@ -107,20 +109,29 @@ def queue() -> Finding:
         "socket_timeout": _SECONDS,
         "socket_connect_timeout": _SECONDS,
     }
-    names = (current_app.conf.task_default_queue, _KEEPING)
+    names = (current_app.conf.task_default_queue, _KEEPING, _LONG)
     with Connection(settings.CELERY_BROKER_URL, transport_options=options) as broker:
         try:
             broker.ensure_connection(max_retries=1, timeout=_SECONDS)
-            length, keeping = (_length(broker, name) for name in names)
+            length, keeping, long = (_length(broker, name) for name in names)
         except (QueueError, OSError) as error:
             words = (
                 f"The broker does not answer ({type(error).__name__}): files are found by the"
                 " clock no more. See that it runs, and CELERY_BROKER_URL."
             )
             return Finding(Health.DOWN, words)
-    figures = {"queue_length": float(length), "keeper_queue_length": float(keeping)}
+    figures = {
+        "queue_length": float(length),
+        "keeper_queue_length": float(keeping),
+        "long_queue_length": float(long),
+    }
     if length > _LONG_QUEUE:
         words = f"{length} messages wait: the workers do not keep up, or none runs."
+        return Finding(Health.DEGRADED, words, figures)
+    if long > _LONG_TASKS:
+        words = (
+            f"{long} long tasks wait: whoever makes backups and drills does not run. See its log."
+        )
         return Finding(Health.DEGRADED, words, figures)
     waiting = "nothing waits" if not length else f"{length} waiting"
     return Finding(Health.WELL, f"The broker answers; {waiting}.", figures)

@@ -112,7 +112,10 @@ class Folder:
         told = {"stage": stage, "account": account, "first_time": json.dumps(first_time)}
         variables = [f"-var={name}={value}" for name, value in told.items()]
         try:
-            return self.run("plan", "-no-color", "-input=false", f"-out={to}", *variables)
+            # Who only plans needs no right to write a lock; `apply` takes one.
+            return self.run(
+                "plan", "-no-color", "-input=false", "-lock=false", f"-out={to}", *variables
+            )
         except TerraformFailed:
             # Terraform writes down what it has of a plan that failed.
             to.unlink(missing_ok=True)

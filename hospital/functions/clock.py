@@ -2,7 +2,8 @@
 
 On one machine `celery beat` remembers when it last did what. Here nobody remembers, so the minute
 alone decides; whatever is due more often than each minute is due each minute. A tick that is lost
-costs a minute: each of these tasks asks for itself what is to be done, and may run twice.
+costs what was due in it one turn: each of these tasks asks for itself what is to be done, and may
+run twice.
 """
 
 from __future__ import annotations
@@ -26,21 +27,29 @@ class Entry:
     name: str
     task: str
     queue: str
+    expires: float
+    """Seconds after which nobody needs it any more: the next one is due."""
 
     def run(self) -> None:
         """Run it here, or put it into the queue of those that outlast a function."""
         task = app.tasks[self.task]
         if self.queue == LONG:
-            task.apply_async(queue=LONG)
+            task.apply_async(queue=LONG, expires=self.expires)
         else:
             task.apply(throw=True)
 
 
 def due(at: datetime) -> Iterator[Entry]:
     """Give what is due in the minute of `at` (aware)."""
-    for name, line in app.conf.beat_schedule.items():
+    for name, line in sorted(app.conf.beat_schedule.items(), key=_takes_in_files):
         if _is_due(line["schedule"], at):
-            yield Entry(name, line["task"], queue_of(line["task"]))
+            task, expires = line["task"], float(line["options"]["expires"])
+            yield Entry(name, task, queue_of(task), expires)
+
+
+def _takes_in_files(line: tuple[str, Any]) -> bool:
+    """Files come last: a backlog of them must not keep alerts, samples and seals waiting."""
+    return str(line[1]["task"]).startswith("ingestion.")
 
 
 def queue_of(task: str) -> str:

@@ -121,7 +121,9 @@ class Functions:
                     return False
             functions.put_function_event_invoke_config(
                 FunctionName=name,
-                MaximumRetryAttempts=2,
+                MaximumRetryAttempts=1,
+                # An old tick says nothing that the next one does not.
+                MaximumEventAgeInSeconds=300,
                 DestinationConfig={"OnFailure": {"Destination": queue_arn}},
             )
         return True
@@ -134,36 +136,34 @@ class Functions:
             )
             return [each for page in pages for each in page["EventSourceMappings"]]
 
-    def feed(self, name: str, queue_arn: str, *, batch: int) -> str:
+    def feed(self, name: str, queue_arn: str, *, batch: int, most: int) -> str:
         """Feed the function from a queue, with failures told message by message.
 
-        Zappa never sets that: AWS would then delete the messages that failed. Returns what was
-        done: `made`, `mended` or nothing.
+        Zappa never sets that: AWS would then delete the messages that failed. `most` batches run
+        at once; without a bound AWS takes out more than the function may run, counts each refusal
+        as a try, and puts good messages aside. Returns what was done: `made`, `mended` or nothing.
         """
+        wanted: Any = {
+            "FunctionName": name,
+            "Enabled": True,
+            "BatchSize": batch,
+            "FunctionResponseTypes": [FAILURES_IN_BATCHES],
+            "ScalingConfig": {"MaximumConcurrency": most},
+        }
         for mapping in self.mappings(name):
             if mapping.get("EventSourceArn") != queue_arn:
                 continue
             if FAILURES_IN_BATCHES in (mapping.get("FunctionResponseTypes") or ()) and (
-                mapping.get("BatchSize") == batch and _is_on(mapping)
+                mapping.get("BatchSize") == batch
+                and mapping.get("ScalingConfig", {}).get("MaximumConcurrency") == most
+                and _is_on(mapping)
             ):
                 return ""
             with self._asked() as functions:
-                functions.update_event_source_mapping(
-                    UUID=mapping["UUID"],
-                    FunctionName=name,
-                    Enabled=True,
-                    BatchSize=batch,
-                    FunctionResponseTypes=["ReportBatchItemFailures"],
-                )
+                functions.update_event_source_mapping(UUID=mapping["UUID"], **wanted)
             return "mended"
         with self._asked() as functions:
-            functions.create_event_source_mapping(
-                FunctionName=name,
-                EventSourceArn=queue_arn,
-                Enabled=True,
-                BatchSize=batch,
-                FunctionResponseTypes=["ReportBatchItemFailures"],
-            )
+            functions.create_event_source_mapping(EventSourceArn=queue_arn, **wanted)
         return "made"
 
     def rules(self, arn: str) -> dict[str, Mapping[str, Any]]:

@@ -406,7 +406,7 @@ def _finish(way: Way, steps: Steps) -> Deployment:
     except ChecklistNotGreen as error:
         steps.tell(Came("finish", StepOutcome.NOT_RUN, 0.0, str(error)))
         return way.deployment
-    told = "The other stages were told." if tell_stages() else "The other stages were not told."
+    told = "It left its word." if tell_stages() else "It could not leave its word."
     steps.tell(Came("finish", StepOutcome.PASSED, 0.0, f"{words} {told}"))
     return way.deployment
 

@@ -24,6 +24,9 @@ from ops.errors import NotSettled
 
 SETTINGS = "zappa_settings.json"
 BATCH = {"ingestion": 10, "alerts": 5}
+# How many batches of a queue of tasks run at once: the rest of the function's concurrency is the
+# clock's. AWS takes no bound below 2. Ingestion has nothing else to do.
+MOST_TASKS = 2
 # Which queues feed which function; `long` is the container's.
 FED_BY = {"ingestion": ("notices",), "alerts": ("celery", "keeping")}
 CLOCK = "events.amazonaws.com"
@@ -142,10 +145,11 @@ def _has_no_old_variables(
 def _is_fed(functions: Functions, function: Function, handed: Handover, what: str) -> Assertion:
     """Tie a function to its queues, and to no other, with failures told one by one."""
     arns = _queue_arns(handed, what)
+    most = (function.concurrency or MOST_TASKS) if what == "ingestion" else MOST_TASKS
     done = [
         f"{arn.rpartition(':')[2]} {did}"
         for arn in arns
-        if (did := functions.feed(function.name, arn, batch=BATCH[what]))
+        if (did := functions.feed(function.name, arn, batch=BATCH[what], most=most))
     ]
     is_now = functions.mappings(function.name)
     fed = {

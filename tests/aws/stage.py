@@ -214,6 +214,8 @@ def dev_stage(folder: Path, *, code: Path = PROJECT) -> Iterator[DevStage]:
             assert made.status == 0, made.words
             with front_door(functools.cache(stage.behind)) as stage.address:
                 _tell(stage, "application/address", stage.address)
+                # Loopback has no TLS.
+                _tell(stage, "application/settings/HOSPITAL_TLS", "0")
                 yield stage
     finally:
         localdb.stop(database)
@@ -236,7 +238,6 @@ def stand_in_for_terraform(stage: DevStage, application: str, owner: str) -> Non
         "database/passwords": f"vigil/{STAGE}/database/",
         "database/master-secret": "none",
         "application/settings/HOSPITAL_DATABASE_TLS": "disable",
-        "application/settings/HOSPITAL_TLS": "0",
         "application/settings/HOSPITAL_RETRY_SECONDS": "1",
         # A call that is cut off by an update keeps its messages for half an hour: its files are
         # found by the sweep, here each minute.

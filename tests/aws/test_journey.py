@@ -93,12 +93,12 @@ def test_files_of_both_systems_become_an_alert_that_is_seen_through_the_api(
     stage.manage(
         "shell", "-v0", "-c",
         "from django.contrib.auth import get_user_model as users;"
-        f"users().objects.create_superuser('olga', '', '{PASSWORD}')",
+        f"users().objects.create_user('nora', '', '{PASSWORD}')",
     )  # fmt: skip
     put_patient(stage, "1001", hours=60)
     put_test(stage, "1001", hours=59)
     browser = stage.browser()
-    assert browser.sign_in("olga", PASSWORD) == 302
+    assert browser.sign_in("nora", PASSWORD) == 302
 
     def board() -> dict[str, int]:
         counts: dict[str, int] = browser.json("/api/v1/board/")["counts"]

@@ -58,6 +58,17 @@ def test_failures_are_told_message_by_message_from_the_first_deployment_on(place
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
+def test_no_queue_hands_out_more_than_its_function_may_run(place: Place) -> None:
+    deployed(place)
+
+    most = [
+        mapping_of(place, f"vigil-dev-{function}", queue)["ScalingConfig"]["MaximumConcurrency"]
+        for function, queue in (("ingestion", "notices"), ("alerts", "tasks"))
+    ]
+
+    assert most == [2, 2]
+
+
 def test_a_mapping_that_would_delete_failed_messages_is_mended(place: Place) -> None:
     deployed(place)
     mapping = mapping_of(place, "vigil-dev-ingestion", "notices")

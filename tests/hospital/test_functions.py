@@ -208,13 +208,24 @@ def test_a_tick_evaluates_and_samples_what_it_finds(queues: dict[str, str], db: 
 def test_what_outlasts_a_function_is_put_into_its_queue(
     monkeypatch: pytest.MonkeyPatch, db: None
 ) -> None:
-    sent: list[tuple[str, str]] = []
+    sent: list[tuple[str, str, float]] = []
     task = app.tasks["ops.tasks.keep_backups"]
     monkeypatch.setattr(
-        type(task), "apply_async", lambda self, queue: sent.append((self.name, queue))
+        type(task),
+        "apply_async",
+        lambda self, queue, expires: sent.append((self.name, queue, expires)),
     )
     alerts.handler(tick("2025-03-20T12:05:00Z"))
-    assert sent == [("ops.tasks.keep_backups", "long")]
+    assert sent == [("ops.tasks.keep_backups", "long", 290.0)]
+
+
+def test_files_are_taken_in_after_everybody_was_evaluated_sampled_and_sealed() -> None:
+    names = [entry.task for entry in clock.due(datetime(2025, 3, 20, 12, 5, tzinfo=UTC))]
+    first = names.index(next(name for name in names if name.startswith("ingestion.")))
+    assert all(name.startswith("ingestion.") for name in names[first:])
+    assert {"alerts.tasks.sweep", "ops.tasks.sample_components", "ops.tasks.seal"} <= set(
+        names[:first]
+    )
 
 
 def test_one_task_that_fails_keeps_no_other_from_running(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import current_app
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -124,8 +125,21 @@ def test_an_empty_queue_is_well(settings: Any) -> None:
     told = probes.queue()
     assert (told.health, told.figures) == (
         Health.WELL,
-        {"queue_length": 0.0, "keeper_queue_length": 0.0},
+        {"queue_length": 0.0, "keeper_queue_length": 0.0, "long_queue_length": 0.0},
     )
+
+
+def test_long_tasks_that_nobody_takes_are_told(settings: Any) -> None:
+    settings.CELERY_BROKER_URL = "memory://"
+    with current_app.connection_for_write("memory://") as broker:
+        queue = broker.SimpleQueue("long")
+        for _ in range(37):
+            queue.put("a task")
+        told = probes.queue()
+        queue.clear()
+        queue.close()
+    assert (told.health, told.figures["long_queue_length"]) == (Health.DEGRADED, 37.0)
+    assert "whoever makes backups and drills does not run" in told.words
 
 
 def test_no_roll_is_called_where_the_queue_cannot_carry_it(settings: Any) -> None:

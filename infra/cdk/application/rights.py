@@ -148,6 +148,10 @@ class Rights:
                 sid="NoData",
                 effect=iam.Effect.DENY,
                 actions=[
+                    # It holds the origin's key.
+                    "cloudfront:GetDistribution",
+                    "cloudfront:GetDistributionConfig",
+                    "cloudfront:ListDistributions",
                     "logs:FilterLogEvents",
                     "logs:GetLogEvents",
                     "logs:StartQuery",
