@@ -141,6 +141,8 @@ def test_checks() -> list[Check]:
     return [
         Check("vitest", ["npm", "run", "--silent", "test"], FRONTEND, tests=True),
         Check("build of the board", ["npm", "run", "--silent", "build"], FRONTEND),
+        # In the order of the folders: the journey to AWS is few tests and many minutes, and would
+        # come last where files with many tests go first.
         Check(
             "pytest",
             [
@@ -149,12 +151,13 @@ def test_checks() -> list[Check]:
                 "2",
                 "--dist",
                 "loadfile",
+                "--no-loadscope-reorder",
                 "-m",
                 "not browser and not long",
                 *report("pytest"),
             ],
             tests=True,
-        ),
+        ),  # fmt: skip
         Check("journeys in Chromium", [*pytest, "-m", "browser", *report("journeys")], tests=True),
     ]
 
