@@ -157,7 +157,7 @@ def test_checks() -> list[Check]:
                 *report("pytest"),
             ],
             tests=True,
-        ),  # fmt: skip
+        ),
         Check("journeys in Chromium", [*pytest, "-m", "browser", *report("journeys")], tests=True),
     ]
 
