@@ -44,12 +44,16 @@ _CONSTRAINTS = (plain.AddConstraint, postgres.AddConstraintNotValid)
 
 @dataclass(frozen=True)
 class Judged:
-    """One migration that is to be applied, and why it does not let the version before go on."""
+    """One migration that is to be applied, and why it does not let the version before go on.
+
+    `missing` is what it takes away although the version is on record as using it.
+    """
 
     app: str
     name: str
     refusals: list[str] = field(default_factory=list)
     declared: str = ""
+    missing: list[str] = field(default_factory=list)
 
     @property
     def fits(self) -> bool:
@@ -87,24 +91,31 @@ def judge(
     `new_tables` are those that this deployment makes: no version before knows them; it is added to.
     `used` are tables and columns that the version before uses, where that is on record.
     """
-    found = []
+    app, found, missing = migration.app_label, [], []
     for operation, before, after in _steps(migration, state):
-        if words := _refusal(operation, migration.app_label, before, after, new_tables, used):
+        if words := _refusal(operation, app, before, after, new_tables, used):
             found.append(words)
-    return Judged(
-        migration.app_label,
-        migration.name,
-        found,
-        str(getattr(migration, DECLARES_FIT, "")).strip(),
-    )
+            if used is not None and (words := _emptied(operation, app, before, used)):
+                missing.append(words)
+    declared = str(getattr(migration, DECLARES_FIT, "")).strip()
+    return Judged(app, migration.name, found, declared, missing)
 
 
-def dropped_by_reversing(migration: Migration, state: ProjectState) -> list[Dropped]:
-    """Tell what going back over a migration would drop, and bring `state` forward over it."""
+def dropped_by_reversing(
+    migration: Migration,
+    state: ProjectState,
+    used: Mapping[str, Collection[str]] | None = None,
+) -> list[Dropped]:
+    """Tell what going back over a migration would drop, and bring `state` forward over it.
+
+    What it took away comes back empty: that counts where the version is on record as using it.
+    """
     is_declared = bool(str(getattr(migration, DECLARES_NO_LOSS, "")).strip())
     found: list[Dropped] = []
     for operation, before, after in _steps(migration, state):
         found += _dropped(operation, migration.app_label, before, after)
+        if used is not None and (words := _emptied(operation, migration.app_label, before, used)):
+            found.append(Dropped(words=words))
     return [] if is_declared else found
 
 
@@ -149,11 +160,9 @@ def _refusal(
         return _of_added(operation, said)
     if isinstance(operation, plain.AlterField):
         return _of_altered(operation, app, before, after, said)
-    if isinstance(operation, plain.RemoveField):
-        column = _column(before, app, model, operation.name)
-        return "" if _is_unused(used, table, column) else f"{said}: the version before reads it"
-    if isinstance(operation, plain.DeleteModel):
-        return "" if _is_unused(used, table, "") else f"{said}: the version before reads it"
+    if isinstance(operation, (plain.RemoveField, plain.DeleteModel)):
+        gone = _taken_away(operation, app, before)
+        return "" if _is_unused(used, *gone) else f"{said}: the version before reads it"
     if isinstance(operation, _RENAMES):
         return f"{said}: the version before knows the old name"
     if isinstance(operation, _CONSTRAINTS):
@@ -237,6 +246,32 @@ def _dropped(
     if isinstance(operation, (plain.RunPython, plain.RunSQL)):
         return [Dropped(words=f"{operation.describe()}: nobody can tell what its way back does")]
     return []
+
+
+def _emptied(
+    operation: Operation, app: str, before: ProjectState, used: Mapping[str, Collection[str]]
+) -> str:
+    """Say what of that which the version uses an operation's reversal brings back empty."""
+    if not isinstance(operation, (plain.RemoveField, plain.DeleteModel)):
+        return ""
+    table, column = _taken_away(operation, app, before)
+    if _is_unused(used, table, column):
+        return ""
+    where = f"{table}.{column}" if column else table
+    return f"what {where} held; it comes back empty, and the version before uses it"
+
+
+def _taken_away(
+    operation: plain.RemoveField | plain.DeleteModel, app: str, before: ProjectState
+) -> tuple[str, str]:
+    """Give the table that goes, or the column of it that does; links have a table of their own."""
+    if isinstance(operation, plain.DeleteModel):
+        return _table(before, app, operation.name), ""
+    table = _table(before, app, operation.model_name)
+    field = _field(before, app, operation.model_name, operation.name)
+    if isinstance(field, models.ManyToManyField):
+        return str(field.db_table or f"{table}_{operation.name}"), ""
+    return table, _column(before, app, operation.model_name, operation.name)
 
 
 def _dropped_column(added: models.Field[object, object], table: str, name: str) -> Dropped:

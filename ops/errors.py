@@ -133,6 +133,10 @@ class MigrationFailed(OpsError):
     """A migration failed half-way: says which, and what of it is left."""
 
 
+class WouldLose(OpsError):
+    """Going back over migrations would lose what somebody wrote: says what. Nothing was changed."""
+
+
 class DeploymentIsElsewhere(NotDone):
     """The deployment is not in the state from which this could be done; somebody was first."""
 

@@ -121,15 +121,20 @@ def strangers() -> list[str]:
     return sorted(f"{app}.{name}" for app, name in applied_keys() - there if app in ours)
 
 
-def lost_by_reversing(migrations: list[Migration]) -> Lost:
-    """Look what going back over these would lose of what is there now."""
+def lost_by_reversing(
+    migrations: list[Migration], used: Mapping[str, Collection[str]] | None = None
+) -> Lost:
+    """Look what going back over these would lose of what is there now.
+
+    `used` is what the version is on record as using that is gone back to.
+    """
     executor = MigrationExecutor(connection)
     going = {(each.app_label, each.name) for each in migrations}
     state = _state_of(executor, applied_keys() - going)
     words = [f"{each} has no way back" for each in migrations if not _reverses(each)]
     tables = set(_tables())
     for each in reversed(migrations):
-        for dropped in dropped_by_reversing(each, state):
+        for dropped in dropped_by_reversing(each, state, used):
             words += _loss(dropped, tables, str(each))
     return Lost(words)
 

@@ -7,13 +7,14 @@ the whole schema is held against what it was.
 from __future__ import annotations
 
 import io
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.migration import Migration
 
-from ops.errors import MigrationFailed
+from ops.errors import MigrationFailed, WouldLose
 from ops.queries.schema import (
     Key,
     applied_keys,
@@ -61,18 +62,27 @@ def go_back_to(before: Schema, say: Say) -> str:
     Returns how the schema stands. Raises MigrationFailed where it cannot be told or brought back.
     """
     since = beyond(before.names)
-    if since and (lost := lost_by_reversing(since)):
+    try:
+        if since:
+            reverse(since, say)
+    except WouldLose as error:
         return (
-            f"{_names(since)} stay applied, since going back would lose {'; '.join(lost.words)}."
+            f"{_names(since)} stay applied, since going back would lose {error}."
             " The version before works with them."
         )
-    if since:
-        reverse(since, say)
     return _require_as_it_was(before)
 
 
-def reverse(migrations: list[Migration], say: Say) -> str:
-    """Go back over these. Raises MigrationFailed."""
+def reverse(
+    migrations: list[Migration], say: Say, used: Mapping[str, Collection[str]] | None = None
+) -> str:
+    """Go back over these, for a version that uses these columns.
+
+    Raises WouldLose, with nothing changed, or MigrationFailed.
+    """
+    # Whoever looked before the code was switched looked too early: it wrote on until then.
+    if lost := lost_by_reversing(migrations, used):
+        raise WouldLose("; ".join(lost.words))
     for app, target in targets_of(migrations).items():
         say(f"going back to {app} {target}")
         try:

@@ -38,7 +38,10 @@ def target_of(
         raise DeployRefused(f"Nothing was ever deployed to {stage}: there is nothing to take back.")
     if _is_left_over(takes_back, standing, handed, codes):
         found = standing if not to else _named(stage, to)
+        is_unfinished = takes_back.status == DeploymentStatus.RUNNING or _is_way_back(takes_back)
+        takes_back = _taken_back_by(takes_back)
     else:
+        is_unfinished = False
         takes_back = standing or takes_back
         found = _named(stage, to) if to else _before(takes_back)
     if found is None:
@@ -47,8 +50,9 @@ def target_of(
             " to. manage.py deployments lists what was deployed."
         )
     release = _kept(handed, found)
-    if all(code is not None and code.sha256 == release.package for code in codes.values()) and (
-        takes_back.status != DeploymentStatus.RUNNING
+    # Code alone is the smaller part of a way back: one that is not through may be gone once more.
+    if not is_unfinished and all(
+        code is not None and code.sha256 == release.package for code in codes.values()
     ):
         raise DeployRefused(f"{release.name} is what runs: name an earlier one with --to.")
     return Target(takes_back, found, release)
@@ -74,6 +78,17 @@ def _is_left_over(
     return release is not None and any(
         code is None or code.sha256 != release.package for code in codes.values()
     )
+
+
+def _is_way_back(deployment: Deployment) -> bool:
+    return deployment.status == DeploymentStatus.FAILED and deployment.rolls_back is not None
+
+
+def _taken_back_by(deployment: Deployment) -> Deployment:
+    """Give what a failed way back was to take back: to that belongs the backup point."""
+    while _is_way_back(deployment) and deployment.rolls_back is not None:
+        deployment = deployment.rolls_back
+    return deployment
 
 
 def _before(standing: Deployment) -> Deployment | None:

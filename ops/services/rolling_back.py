@@ -26,7 +26,14 @@ from ops.aws.serving import Code, running_codes
 from ops.aws.watching import failures_since
 from ops.catalogue import manifest_of
 from ops.choices import Health, StepOutcome
-from ops.errors import AlreadyDeploying, BackupAltered, DeployFailed, DeployRefused, OpsError
+from ops.errors import (
+    AlreadyDeploying,
+    BackupAltered,
+    DeployFailed,
+    DeployRefused,
+    OpsError,
+    WouldLose,
+)
 from ops.instances import snapshot
 from ops.models import Deployment
 from ops.queries.running import applied_migrations, migrations_between
@@ -164,11 +171,12 @@ def look(asked: Asked, say: Say) -> WayBack:
         target=target,
         codes=codes,
         beyond=since,
-        lost=lost_by_reversing(since).words if since else [],
+        lost=lost_by_reversing(since, target.release.columns).words if since else [],
         misfits=[
             f"{each}: {'; '.join(each.refusals)}"
             for each in judged(since, target.release.columns)
-            if not each.fits
+            # What was declared of the version before need not hold for one further back.
+            if not each.fits or each.missing
         ],
         backup_point=target.takes_back.backup_point,
         rows=counted_rows(),
@@ -248,10 +256,15 @@ def _frontend(way: WayBack) -> str:
 def _migrations(way: WayBack) -> str:
     if not way.beyond:
         raise NotRun("No migration came since.")
-    if not way.reverses:
-        raise NotRun(_stays(way))
     before = applied_migrations()
-    words = migrating.reverse(way.beyond, way.say)
+    try:
+        words = migrating.reverse(way.beyond, way.say, way.target.release.columns)
+    except WouldLose as error:
+        way.lost = [str(error)]
+        if way.misfits and not way.asked.restores:
+            raise DeployFailed(_written_meanwhile(way)) from error
+        raise NotRun(_stays(way)) from error
+    way.lost = []
     _note(way, migrations=migrations_between(before, applied_migrations()))
     return words
 
@@ -270,6 +283,16 @@ def _stays(way: WayBack) -> str:
     return (
         f"{names} stay, since going back would lose {'; '.join(way.lost)}."
         f" {way.target.release.name} works with them."
+    )
+
+
+def _written_meanwhile(way: WayBack) -> str:
+    return (
+        f"Until its code was switched, the version that ran wrote what going back would lose:"
+        f" {'; '.join(way.lost)}. Nothing was gone back over, and {way.target.release.name} does"
+        f" not work with what stays ({'; '.join(way.misfits)}). Next: the same with --restore:"
+        f" it restores {way.backup_point or 'the backup point'} beside this database; or manage.py"
+        f" deploy {way.asked.stage} from the commit that ran."
     )
 
 
@@ -326,10 +349,12 @@ def _smoke(way: WayBack) -> str:
 def _integrity(way: WayBack) -> str:
     """Hold the record against what it was before: books, trail, and rows of every table."""
     found = []
+    counted = counted_rows()
     fewer = {
-        table: (count, way.rows[table])
-        for table, count in counted_rows().items()
-        if count < way.rows.get(table, 0)
+        table: (count, was)
+        for table, was in way.rows.items()
+        # A table that is gone has none.
+        if (count := counted.get(table, 0)) < was
     }
     found += [f"{table} has {now:,} rows, {was:,} before" for table, (now, was) in fewer.items()]
     books = next((each for each in probes() if each.name == "books"), None)

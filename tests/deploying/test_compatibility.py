@@ -159,6 +159,33 @@ def test_going_back_over_what_took_something_away_drops_nothing() -> None:
     assert dropped_by_reversing(gone, state()) == []
 
 
+@pytest.mark.parametrize(
+    ("operation", "where"),
+    [
+        (migrations.RemoveField("bed", "size"), "beds.size"),
+        (migrations.DeleteModel("Bed"), "beds"),
+        (migrations.RemoveField("bed", "twins"), "beds_twins"),
+    ],
+    ids=["column", "table", "links"],
+)
+def test_what_comes_back_empty_is_lost_to_a_version_that_is_known_to_use_it(
+    operation: Operation, where: str
+) -> None:
+    def there() -> ProjectState:
+        made = state()
+        twins = models.ManyToManyField("wards.Bed")
+        migrations.AddField("bed", "twins", twins).state_forwards("wards", made)
+        return made
+
+    used = {"beds": ["id", "name", "size"], "beds_twins": ["id"]}
+    (lost,) = dropped_by_reversing(migration(operation), there(), used)
+    assert lost.words.startswith(f"what {where} held; it comes back empty")
+    assert dropped_by_reversing(migration(operation), there(), {"rooms": ["id"]}) == []
+    declared = migration(operation, fits_the_version_before="Nobody reads it.")
+    judged = judge(declared, there(), new_tables=set(), used=used)
+    assert (judged.fits, len(judged.missing)) == (True, 1)
+
+
 def test_of_what_runs_freely_nobody_can_tell_what_its_way_back_loses() -> None:
     free = migrations.RunSQL("SELECT 1", "SELECT 1")
     (unknown,) = dropped_by_reversing(migration(free), state())

@@ -17,10 +17,11 @@ from ops.models import AuditEvent, Deployment, Incident
 from ops.queries.schema import applied_keys, schema_as_it_is
 from ops.services import rolling_back
 from ops.services.deploying import LOCK
+from ops.services.procedure import Came
 from tests.deliveries import deliver, patient
 from tests.deploying.acts import deployed, quiet, rolled_back, to_go_back
 from tests.deploying.places import Place
-from tests.deploying.planted import NEW_COLUMN, NEW_TABLE, planted
+from tests.deploying.planted import DROPPED_COLUMN, NEW_COLUMN, NEW_TABLE, planted
 from tests.deploying.test_faults import a_dead_one
 
 FREE = 'migrations.RunSQL("SELECT 1", "SELECT 1")'
@@ -152,6 +153,76 @@ def test_what_going_back_would_lose_stays_if_the_release_before_works_with_it(
     assert place.codes() == {"one"}
 
 
+def idea_before_the_switch(what: str) -> None:
+    """Let the version that runs write just before its code is switched."""
+    if what == "functions":
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO alerts_idea (words) VALUES ('Kept.')")
+
+
+def ideas() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT words FROM alerts_idea")
+        return [words for (words,) in cursor.fetchall()]
+
+
+def test_what_is_written_until_the_code_is_switched_is_not_lost(
+    place: Place, tmp_path: Path
+) -> None:
+    deployed(place)
+    place.write("two")
+    with planted(tmp_path, (NEW_TABLE, "")):
+        deployed(place)
+        back = rolling_back.roll_back(
+            to_go_back(place), say=idea_before_the_switch, tell=place.tell
+        )
+        kept = ideas()
+
+    assert kept == ["Kept."]
+    outcome, words = place.outcome("migrations")
+    assert outcome == "not_run"
+    assert "would lose alerts.9001_planted: 1 rows of alerts_idea" in words
+    assert (back.status, place.codes()) == ("succeeded", {"one"})
+
+
+def test_what_is_written_until_then_and_does_not_fit_stops_with_the_next_step(
+    place: Place, tmp_path: Path
+) -> None:
+    deployed(place)
+    first = place.release
+    place.write("two")
+    free = (FREE, 'reverses_without_loss = "It reads alone."')
+    with planted(tmp_path, (NEW_TABLE, ""), free):
+        deployed(place, despite_lint="Read with pia.")
+        with pytest.raises(DeployFailed) as failed:
+            rolling_back.roll_back(to_go_back(place), say=idea_before_the_switch, tell=place.tell)
+        kept = ideas()
+        rolling_back.look(to_go_back(place, to=first, restores=True), quiet)
+
+    words = str(failed.value)
+    assert kept == ["Kept."]
+    assert "wrote what going back would lose: alerts.9001_planted: 1 rows of alerts_idea." in words
+    assert "Next: the same with --restore" in words
+    assert place.codes() == {"one"}
+
+
+def test_a_column_that_the_release_before_uses_does_not_come_back_empty_in_silence(
+    place: Place, tmp_path: Path
+) -> None:
+    deployed(place)
+    place.write("two")
+    declared = 'fits_the_version_before = "Nobody reads it."'
+    with planted(tmp_path, (DROPPED_COLUMN, declared)):
+        deployed(place)
+        words = refusal(place, DeployRefused)
+        applied = ("alerts", "9001_planted") in applied_keys()
+
+    assert "what alerts_alertrule.second_tier_hours held; it comes back empty" in words
+    assert "Roll back with --restore" in words
+    assert (applied, place.codes()) == (True, {"two"})
+    assert Deployment.objects.count() == 2
+
+
 def test_what_would_be_lost_and_does_not_fit_is_refused_with_the_way_out(
     place: Place, tmp_path: Path
 ) -> None:
@@ -220,6 +291,26 @@ def test_rows_that_are_gone_afterwards_make_it_fail_and_open_an_incident(
 
     assert Deployment.objects.all()[0].status == "failed"
     assert Incident.objects.get(component="deployment").status == "open"
+
+
+def test_a_table_that_is_gone_afterwards_makes_it_fail_as_well(place: Place) -> None:
+    two_releases(place)
+    deliver(patient("1001"), patient("1002"))
+
+    def tell(came: Came) -> None:
+        place.tell(came)
+        if came.name == "frontend":
+            with connection.cursor() as cursor:
+                cursor.execute("ALTER TABLE ingestion_patient RENAME TO gone")
+
+    try:
+        with pytest.raises(DeployFailed):
+            rolling_back.roll_back(to_go_back(place), say=quiet, tell=tell)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE gone RENAME TO ingestion_patient")
+
+    assert "ingestion_patient has 0 rows, 2 before" in place.outcome("integrity")[1]
 
 
 def calls(place: Place, what: str, *, count: int, failed: int) -> None:
