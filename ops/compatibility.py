@@ -270,7 +270,7 @@ def _taken_away(
     table = _table(before, app, operation.model_name)
     field = _field(before, app, operation.model_name, operation.name)
     if isinstance(field, models.ManyToManyField):
-        return str(field.db_table or f"{table}_{operation.name}"), ""
+        return str(getattr(field, "db_table", "") or f"{table}_{operation.name}"), ""
     return table, _column(before, app, operation.model_name, operation.name)
 
 

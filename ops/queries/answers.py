@@ -11,6 +11,9 @@ from typing import Any
 
 # The end of the log is read; in it are the latest answers.
 _READ = 16 << 20
+# Of fewer a rate says nothing, unless each of at least so many failed.
+FEWEST = 20
+_FEWEST_ALL_FAILED = 3
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,18 @@ class Answers:
     def rate(self) -> float:
         """Give the share that failed; of no answers, none."""
         return self.failed / self.count if self.count else 0.0
+
+    @property
+    def is_enough(self) -> bool:
+        """Tell whether there are so many that their rate says something."""
+        return self.count >= FEWEST
+
+    def is_beyond(self, most: float) -> bool:
+        """Tell whether more than so many percent failed, or each one of a few did."""
+        # CloudWatch may tell of a failure before it tells of the call.
+        if self.failed >= max(self.count, _FEWEST_ALL_FAILED):
+            return True
+        return self.is_enough and self.rate * 100 > most
 
 
 def answers_since(log: Path, *, since: datetime) -> Answers:

@@ -53,6 +53,7 @@ from ops.services.deployments import (
     plan_deployment,
 )
 from ops.services.going_back import go_back
+from ops.services.outside import require_passed
 from ops.services.packing import build, collect_static, keep_what_runs
 from ops.services.procedure import Came, Say, Steps, Stopped
 from ops.services.rds import take_snapshot
@@ -387,10 +388,7 @@ def _require_what_runs(way: Way) -> str:
 def _smoke(way: Way) -> str:
     done = smoke(way.handed.address)
     _note(way, smoke=[each.as_facts() for each in done])
-    failed = [each for each in done if each.outcome is StepOutcome.FAILED]
-    if failed:
-        raise DeployFailed(" ".join(f"{each.name}: {each.words}" for each in failed))
-    return f"All {len(done)} checks of {way.handed.address} passed."
+    return require_passed(done, way.handed.address, stage=way.stage)
 
 
 def _note(way: Way, **facts: object) -> None:

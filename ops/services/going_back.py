@@ -19,6 +19,7 @@ from ops.errors import DeployFailed, OpsError
 from ops.models import Deployment
 from ops.services import migrating
 from ops.services.deployments import begin_rollback, finish_deployment
+from ops.services.outside import require_passed
 from ops.services.procedure import NotRun, Steps, Stopped
 from ops.services.ways import Way
 from ops.smoke import smoke
@@ -117,9 +118,8 @@ def _migrations(way: Way) -> str:
 def _answers(way: Way) -> str:
     if way.is_first:
         raise NotRun("Nothing ran there before.")
-    done = smoke(way.handed.address, _ANSWERS)
-    if bad := [each.words for each in done if each.outcome is StepOutcome.FAILED]:
-        raise DeployFailed(" ".join(bad))
+    address = way.handed.address
+    require_passed(smoke(address, _ANSWERS), address, stage=way.stage)
     return "The version before answers and finds its database."
 
 

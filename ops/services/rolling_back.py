@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
@@ -36,6 +36,7 @@ from ops.errors import (
 )
 from ops.instances import snapshot
 from ops.models import Deployment
+from ops.queries.answers import FEWEST, Answers
 from ops.queries.running import applied_migrations, migrations_between
 from ops.queries.schema import (
     beyond,
@@ -50,6 +51,7 @@ from ops.services.deploying import alone
 from ops.services.deployments import begin_rollback, finish_deployment, note_facts
 from ops.services.earlier_code import restore_by
 from ops.services.going_back import put_code, put_frontend
+from ops.services.outside import require_passed
 from ops.services.procedure import Came, NotRun, Say, Steps, Stopped
 from ops.services.readiness import handover_of, require_database
 from ops.services.releases import Target, target_of
@@ -59,8 +61,6 @@ from ops.services.verifying import verify_trail
 from ops.smoke import smoke
 from ops.storage import backup_storage
 
-# Of fewer calls a rate says nothing.
-FEWEST = 20
 _SECONDS_BETWEEN_LOOKS = 30.0
 _MINUTE = timedelta(minutes=1)
 _RECENTLY = timedelta(days=2)
@@ -341,9 +341,7 @@ def _settle(way: WayBack) -> str:
 def _smoke(way: WayBack) -> str:
     done = smoke(way.handed.address, ("alive", "ready", "sign-in", "status-page"))
     _note(way, smoke=[each.as_facts() for each in done])
-    if failed := [each for each in done if each.outcome is StepOutcome.FAILED]:
-        raise DeployFailed(" ".join(f"{each.name}: {each.words}" for each in failed))
-    return f"All {len(done)} checks of {way.handed.address} passed."
+    return require_passed(done, way.handed.address, stage=way.stage)
 
 
 def _integrity(way: WayBack) -> str:
@@ -378,23 +376,26 @@ def _watch(way: WayBack) -> str:
     until = now + way.asked.watch
     since = now + _MINUTE if way.asked.watch > 2 * _MINUTE else now
     while True:
-        words = _rates(way, since)
+        found = failures_since(way.handed, since, timezone.now())
+        words = _require_few(way, found)
         left = (until - timezone.now()).total_seconds()
         if left <= 0:
-            return words
+            break
         way.say(f"watching for {left:.0f} more seconds: {words}")
         time.sleep(min(left, _SECONDS_BETWEEN_LOOKS))
+    few = [what for what, one in found.items() if not one.is_enough]
+    if len(few) == len(found):
+        raise NotRun(
+            f"{words} Fewer than {FEWEST} calls say nothing: ask again later with manage.py"
+            " errorrate."
+        )
+    return f"{words} Too few to judge: {', '.join(few)}." if few else words
 
 
-def _rates(way: WayBack, since: datetime) -> str:
-    found = failures_since(way.handed, since, timezone.now())
+def _require_few(way: WayBack, found: dict[str, Answers]) -> str:
+    """Say how many calls failed. Raises DeployFailed where too many did."""
     words = ", ".join(f"{what} {one.failed} of {one.count}" for what, one in found.items())
-    wrong = [
-        what
-        for what, one in found.items()
-        if one.count >= FEWEST and one.rate * 100 > way.asked.most
-    ]
-    if wrong:
+    if wrong := [what for what, one in found.items() if one.is_beyond(way.asked.most)]:
         raise DeployFailed(
             f"More than {way.asked.most:g} % of the calls fail at {', '.join(wrong)}: {words}."
         )

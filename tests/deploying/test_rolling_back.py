@@ -347,6 +347,37 @@ def test_an_error_rate_that_rises_makes_it_fail_with_the_code_of_before_in_place
     assert Deployment.objects.all()[0].status == "failed"
 
 
+def watched(place: Place, counted: dict[str, tuple[int, int]]) -> None:
+    """Roll back, while functions are called so often, and fail so often."""
+
+    def say(what: str) -> None:
+        if what == "error-rate":
+            for function, (count, failed) in counted.items():
+                calls(place, function, count=count, failed=failed)
+
+    rolling_back.roll_back(to_go_back(place, watch=timedelta(0)), say=say, tell=place.tell)
+
+
+def test_few_calls_that_all_fail_make_it_fail(place: Place) -> None:
+    two_releases(place)
+
+    with pytest.raises(DeployFailed, match="vigil-dev-alerts 5 of 5"):
+        watched(place, {"api": (100, 0), "alerts": (5, 5)})
+
+    assert Deployment.objects.all()[0].status == "failed"
+
+
+def test_of_too_few_calls_nothing_is_passed(place: Place) -> None:
+    two_releases(place)
+
+    watched(place, {"api": (19, 1)})
+
+    outcome, words = place.outcome("error-rate")
+    assert outcome == "not_run"
+    assert "vigil-dev 1 of 19" in words
+    assert "Fewer than 20 calls say nothing" in words
+
+
 def test_a_rehearsal_of_the_way_back_changes_nothing(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:

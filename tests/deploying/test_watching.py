@@ -47,12 +47,22 @@ def test_one_function_that_fails_is_not_drowned_in_the_others(place: Place) -> N
 
 
 def test_of_few_calls_nothing_is_said(place: Place) -> None:
-    calls(place, "api", count=3, failed=3)
+    calls(place, "api", count=19, failed=18)
 
     with pytest.raises(CommandError, match="fewer than 20 say nothing") as failed:
         said("errorrate")
 
     assert failed.value.returncode == NOT_RUN
+
+
+def test_of_few_calls_each_failing_is_told(place: Place) -> None:
+    calls(place, "api", count=200, failed=0)
+    calls(place, "alerts", count=5, failed=5)
+
+    with pytest.raises(CommandError, match="5 of 5 at vigil-dev-alerts: more than 1 %") as failed:
+        said("errorrate")
+
+    assert failed.value.returncode == 1
 
 
 def test_alarms_that_tell_the_topic_are_armed_and_one_that_tells_nobody_is_not(

@@ -447,9 +447,17 @@ def test_of_too_few_answers_and_of_old_ones_nothing_is_said(
     at_noon: object, tmp_path: Path
 ) -> None:
     old = NOON - timedelta(hours=1)
-    log = a_log(tmp_path / "web.log", *[(200, old)] * 200, *[(500, NOON)] * 19)
+    log = a_log(tmp_path / "web.log", *[(200, old)] * 200, (200, NOON), *[(500, NOON)] * 18)
     ran = run("errorrate", "--log", log)
     assert (ran.code, "fewer than 20 say nothing" in ran.err) == (NOT_RUN, True)
+
+
+@pytest.mark.parametrize(("bad", "code"), [(2, NOT_RUN), (3, 1)])
+def test_few_answers_that_all_fail_are_refused(
+    at_noon: object, tmp_path: Path, bad: int, code: int
+) -> None:
+    log = a_log(tmp_path / "web.log", *[(500, NOON)] * bad)
+    assert run("errorrate", "--log", log).code == code
 
 
 def test_without_a_log_nothing_was_run(tmp_path: Path) -> None:

@@ -17,10 +17,7 @@ from ops.aws.watching import failures_since
 from ops.aws.whereabouts import stage_here
 from ops.evidence import NOT_RUN
 from ops.management.manners import WRONG_ARGUMENTS, MannerlyCommand
-from ops.queries.answers import Answers, answers_since
-
-# Of fewer answers a rate says nothing.
-FEWEST = 20
+from ops.queries.answers import FEWEST, Answers, answers_since
 
 
 class Command(MannerlyCommand):
@@ -70,10 +67,9 @@ class Command(MannerlyCommand):
         self._judge(found.values(), f"Failed in {minutes:g} minutes: {told}", most)
 
     def _judge(self, found: Collection[Answers], words: str, most: float) -> None:
-        enough = [one for one in found if one.count >= FEWEST]
-        if any(one.rate * 100 > most for one in enough):
+        if any(one.is_beyond(most) for one in found):
             raise CommandError(f"{words}: more than {most:g} %.")
-        if not enough:
+        if not any(one.is_enough for one in found):
             raise CommandError(
                 f"Not run: {words}; fewer than {FEWEST} say nothing. Ask again later.",
                 returncode=NOT_RUN,
