@@ -413,7 +413,9 @@ def _taken(way: WayBack, steps: Steps) -> list[Stopped]:
     for step in STEPS:
         try:
             steps.take(step.name, partial(step.act, way))
-        except Stopped as stopped:
+        except BaseException as error:
+            # Who is stopped between two steps ends as who is stopped in one.
+            stopped = error if isinstance(error, Stopped) else Stopped(step.name, error)
             trouble.append(stopped)
             # The code that runs still needs its tables.
             if stopped.is_by_hand or step.name == "functions":

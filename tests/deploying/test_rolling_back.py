@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from ops.databases import held_lock
@@ -392,6 +394,31 @@ def test_a_rehearsal_of_the_way_back_changes_nothing(
     assert AuditEvent.objects.count() == events
     assert Deployment.objects.count() == 2
     assert place.codes() == {"two"}
+
+
+class CutShort(io.StringIO):
+    """What a command writes to; its process is told to end as soon as the board is switched."""
+
+    def write(self, words: str) -> int:
+        if " frontend " in words:
+            signal.raise_signal(signal.SIGTERM)
+        return super().write(words)
+
+
+def test_a_way_back_that_is_told_to_end_does_so_in_order_and_is_made_up_for(place: Place) -> None:
+    first = two_releases(place)
+    before = signal.getsignal(signal.SIGTERM)
+
+    with pytest.raises(CommandError) as failed:
+        call_command("rollback", "dev", "--why", "It failed.", "--watch", "0", stdout=CutShort())
+    cut = Deployment.objects.all()[0]
+    again = rolled_back(place, to=first)
+
+    assert failed.value.returncode == 3
+    assert "is not wholly back. frontend: It was stopped by hand." in str(failed.value)
+    assert (cut.status, again.status) == ("failed", "succeeded")
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert place.codes() == {"one"}
 
 
 def test_the_command_takes_back_and_says_what_runs(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import signal
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ from ops.aws.handover import STAGES
 from ops.aws.zappa import Zappa
 from ops.choices import DeploymentStatus
 from ops.management.manners import NOT_CARRIED_OUT, MannerlyCommand
-from ops.management.progress import Progress
+from ops.management.stepwise import stepwise
 from ops.services.deploying import deploy, rehearse
-from ops.services.procedure import Came
 from ops.services.ways import Asked
 
 ZAPPA = Path(".cache") / "tools" / "package" / "bin" / "zappa"
@@ -67,25 +65,12 @@ class Command(MannerlyCommand):
             take_over=options["take_over"],
             runs_checks=not options["no_checks"],
         )
-        progress = Progress()
-        # A pipeline that is cancelled is told from one that was killed: it still goes back.
-        former = signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-        def tell(came: Came) -> None:
-            progress.end()
-            self.stdout.write(
-                f"{came.outcome.label:<8} {came.name:<18} {came.seconds:7.1f} s  {came.words}"
-            )
-
-        try:
+        with stepwise(self.stdout) as (say, tell):
             if options["dry_run"]:
-                rehearse(asked, say=progress, tell=tell)
+                rehearse(asked, say=say, tell=tell)
                 self.stdout.write("Nothing was changed.")
                 return
-            done = deploy(asked, say=progress, tell=tell)
-        finally:
-            signal.signal(signal.SIGTERM, former)
-            progress.end()
+            done = deploy(asked, say=say, tell=tell)
         if done.status != DeploymentStatus.SUCCEEDED:
             raise CommandError(
                 f"Deployment {done.pk} runs, and waits for what is not green: manage.py checklist"

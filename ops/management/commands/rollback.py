@@ -11,8 +11,7 @@ from django.core.management.base import CommandError
 
 from ops.aws.handover import STAGES
 from ops.management.manners import WRONG_ARGUMENTS, MannerlyCommand
-from ops.management.progress import Progress
-from ops.services.procedure import Came
+from ops.management.stepwise import stepwise
 from ops.services.rolling_back import Asked, rehearse, roll_back
 
 
@@ -64,20 +63,10 @@ class Command(MannerlyCommand):
             watch=timedelta(minutes=options["watch"]),
             most=options["most"],
         )
-        progress = Progress()
-
-        def tell(came: Came) -> None:
-            progress.end()
-            self.stdout.write(
-                f"{came.outcome.label:<8} {came.name:<18} {came.seconds:7.1f} s  {came.words}"
-            )
-
-        try:
+        with stepwise(self.stdout) as (say, tell):
             if options["dry_run"]:
-                rehearse(asked, say=progress, tell=tell)
+                rehearse(asked, say=say, tell=tell)
                 self.stdout.write("Nothing was changed.")
                 return
-            done = roll_back(asked, say=progress, tell=tell)
-        finally:
-            progress.end()
+            done = roll_back(asked, say=say, tell=tell)
         self.stdout.write(f"Deployment {done.pk}: {done}, {done.get_status_display().lower()}.")
