@@ -39,6 +39,12 @@ _HARMLESS = (
     postgres.ValidateConstraint,
 )
 _RENAMES = (plain.RenameField, plain.RenameModel, plain.AlterModelTable)
+_TEXTS = {"CharField", "TextField", "SlugField", "EmailField", "URLField"}
+# Judged apart, or of no column's type.
+_NOT_OF_THE_TYPE = frozenset(
+    {"auto_now", "auto_now_add", "db_comment", "db_default", "db_index", "default", "max_length",
+     "null", "unique"}
+)  # fmt: skip
 _CONSTRAINTS = (plain.AddConstraint, postgres.AddConstraintNotValid)
 
 
@@ -70,6 +76,10 @@ class Dropped:
 
     `default` is what a column holds where nobody wrote anything; `is_known` says that it is known.
     `words` instead: nobody can tell.
+
+    A column that stays, and becomes narrower, loses what it cannot hold any more: what is
+    `longer_than` so many characters, has more than `digits` before its point and behind it, or
+    `is_empty`.
     """
 
     table: str = ""
@@ -77,6 +87,9 @@ class Dropped:
     default: object = None
     is_known: bool = True
     words: str = ""
+    longer_than: int | None = None
+    digits: tuple[int, int] | None = None
+    is_empty: bool = False
 
 
 def judge(
@@ -199,22 +212,40 @@ def _of_altered(
     if new.unique and not old.unique:
         return f"{said}: it becomes unique, and the version before may write a second one"
     if _kind(old) != _kind(new) and not _is_widened(old, new):
-        return f"{said}: its type changes"
+        return f"{said}: its type changes, or what it refers to"
+    if old.db_default is not NOT_PROVIDED and new.db_default is NOT_PROVIDED:
+        return f"{said}: it loses its db_default, and the version before may leave it out"
     return ""
 
 
-def _kind(one: models.Field[object, object]) -> tuple[str, object]:
-    return (one.get_internal_type(), one.max_length)
+def _kind(one: models.Field[object, object]) -> tuple[object, ...]:
+    """Give all of a field that its column's type and key depend on, as far as it is declared."""
+    _, _, _, declared = one.deconstruct()
+    parts = {
+        name: _kind(value) if isinstance(value, models.Field) else value
+        for name, value in declared.items()
+        if name not in _NOT_OF_THE_TYPE and name not in one.non_db_attrs
+    }
+    return (one.get_internal_type(), one.max_length, parts)
 
 
 def _is_widened(old: models.Field[object, object], new: models.Field[object, object]) -> bool:
-    """A longer text takes in what a shorter one does."""
-    texts = {"CharField", "TextField", "SlugField", "EmailField", "URLField"}
-    if not {old.get_internal_type(), new.get_internal_type()} <= texts:
+    """A longer text takes in what a shorter one does, and a number with more digits likewise."""
+    if isinstance(old, models.DecimalField) and isinstance(new, models.DecimalField):
+        digits, places = _digits(old)
+        more_digits, more_places = _digits(new)
+        return more_digits >= digits and more_places >= places
+    if not {old.get_internal_type(), new.get_internal_type()} <= _TEXTS:
         return False
     if new.max_length is None:
         return True
     return old.max_length is not None and new.max_length >= old.max_length
+
+
+def _digits(one: models.DecimalField[object, object]) -> tuple[int, int]:
+    """Give how many digits a number may have before its point, and behind it."""
+    places = one.decimal_places or 0
+    return (one.max_digits or 0) - places, places
 
 
 def _is_trigger_gone(operation: Operation) -> bool:
@@ -238,14 +269,35 @@ def _dropped(
         model = operation.model_name
         return [_dropped_column(operation.field, _table(after, app, model), operation.name)]
     if isinstance(operation, plain.AlterField):
-        old = _field(before, app, operation.model_name, operation.name)
-        new = _field(after, app, operation.model_name, operation.name)
-        if old is not None and new is not None and _kind(old) == _kind(new):
-            return []
-        return [Dropped(words=f"{operation.describe()}: its type goes back")]
+        return _narrowed(operation, app, before, after)
     if isinstance(operation, (plain.RunPython, plain.RunSQL)):
         return [Dropped(words=f"{operation.describe()}: nobody can tell what its way back does")]
     return []
+
+
+def _narrowed(
+    operation: plain.AlterField, app: str, before: ProjectState, after: ProjectState
+) -> list[Dropped]:
+    """Tell what a column cannot hold any more when it is again as it was."""
+    said, model = operation.describe(), operation.model_name
+    old, new = _field(before, app, model, operation.name), _field(after, app, model, operation.name)
+    if old is None or new is None:
+        return [Dropped(words=f"{said}: nobody can tell what its way back does")]
+    table, column = _table(after, app, model), _column(after, app, model, operation.name)
+    found = []
+    if new.null and not old.null:
+        found.append(Dropped(table, column, is_empty=True))
+    if old.unique and not new.unique:
+        found.append(Dropped(words=f"{said}: it becomes unique again"))
+    if _kind(old) == _kind(new):
+        return found
+    if not _is_widened(old, new):
+        found.append(Dropped(words=f"{said}: its type goes back"))
+    elif isinstance(old, models.DecimalField):
+        found.append(Dropped(table, column, digits=_digits(old)))
+    elif old.max_length is not None:
+        found.append(Dropped(table, column, longer_than=old.max_length))
+    return found
 
 
 def _emptied(

@@ -160,20 +160,32 @@ def _loss(dropped: Dropped, tables: set[str], migration: str) -> list[str]:
         return [f"{migration}: {dropped.words}"]
     if not dropped.table or dropped.table not in tables:
         return []
-    count = _written_in(dropped)
+    where = f"{dropped.table}.{dropped.column}" if dropped.column else dropped.table
+    if dropped.column and dropped.column not in _columns(dropped.table):
+        return [f"{migration}: {where} has another name by now: nobody can tell"]
+    count = written_in(dropped)
     if not count:
         return []
-    where = f"{dropped.table}.{dropped.column}" if dropped.column else dropped.table
     return [f"{migration}: {count:,} rows of {where}"]
 
 
-def _written_in(dropped: Dropped) -> int:
-    """Count the rows in which somebody wrote something that would go."""
+def written_in(dropped: Dropped) -> int:
+    """Count the rows in which somebody wrote something that would go, or would not fit."""
     quote = connection.ops.quote_name
     asked = f"SELECT count(*) FROM {quote(dropped.table)}"
     values: list[Any] = []
-    if dropped.column and dropped.is_known:
-        asked += f" WHERE {quote(dropped.column)} IS DISTINCT FROM %s"
+    column = quote(dropped.column) if dropped.column else ""
+    if dropped.is_empty:
+        asked += f" WHERE {column} IS NULL"
+    elif dropped.longer_than is not None:
+        asked += f" WHERE length({column}) > %s"
+        values = [dropped.longer_than]
+    elif dropped.digits is not None:
+        digits, places = dropped.digits
+        asked += f" WHERE {column} <> trunc({column}, %s) OR abs({column}) >= 10::numeric ^ %s"
+        values = [places, digits]
+    elif column and dropped.is_known:
+        asked += f" WHERE {column} IS DISTINCT FROM %s"
         values = [dropped.default]
     with connection.cursor() as cursor:
         cursor.execute(asked, values)
@@ -183,6 +195,12 @@ def _written_in(dropped: Dropped) -> int:
 def _tables() -> list[str]:
     with connection.cursor() as cursor:
         return connection.introspection.table_names(cursor)
+
+
+def _columns(table: str) -> set[str]:
+    with connection.cursor() as cursor:
+        described = connection.introspection.get_table_description(cursor, table)
+    return {column.name for column in described}
 
 
 def _state_of(executor: MigrationExecutor, applied: Collection[Key]) -> ProjectState:

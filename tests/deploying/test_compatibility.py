@@ -5,15 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.operations import AddConstraintNotValid, ValidateConstraint
-from django.db import migrations, models
+from django.db import connection, migrations, models
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 from django.db.models.functions import Now
 
 from ops.compatibility import Dropped, dropped_by_reversing, judge
+from ops.queries.schema import written_in
 
 POSITIVE = models.CheckConstraint(name="positive", condition=models.Q(size__gte=0))
+
+
+def decimal(digits: int, places: int, **more: Any) -> models.DecimalField[Any, Any]:
+    return models.DecimalField(max_digits=digits, decimal_places=places, **more)
 
 
 def bed() -> migrations.CreateModel:
@@ -23,6 +29,10 @@ def bed() -> migrations.CreateModel:
             ("id", models.BigAutoField(primary_key=True)),
             ("name", models.CharField(max_length=20)),
             ("size", models.IntegerField(null=True)),
+            ("weight", models.DecimalField(max_digits=5, decimal_places=2)),
+            ("places", ArrayField(models.CharField(max_length=5))),
+            ("next", models.ForeignKey("wards.Bed", models.CASCADE)),
+            ("rank", models.IntegerField(db_default=1)),
         ],
         {"db_table": "beds"},
     )
@@ -55,6 +65,11 @@ def refusals(*operations: Operation, used: Any = None, **more: Any) -> list[str]
         migrations.AddIndex("bed", models.Index(fields=["size"], name="by_size")),
         migrations.AlterField("bed", "name", models.CharField(max_length=40)),
         migrations.AlterField("bed", "name", models.TextField()),
+        migrations.AlterField("bed", "weight", decimal(7, 3)),
+        migrations.AlterField("bed", "weight", decimal(5, 2, null=True)),
+        migrations.AlterField(
+            "bed", "next", models.ForeignKey("wards.Bed", models.PROTECT, related_name="+")
+        ),
         migrations.AlterField("bed", "name", models.CharField(max_length=20, help_text="Words.")),
         migrations.AlterModelOptions("bed", {"ordering": ["name"]}),
         ValidateConstraint("bed", "positive"),
@@ -84,6 +99,22 @@ def test_what_adds_or_widens_lets_the_version_before_go_on(operation: Operation)
         (migrations.AlterField("bed", "size", models.IntegerField()), "becomes NOT NULL"),
         (migrations.AlterField("bed", "size", models.TextField(null=True)), "its type changes"),
         (migrations.AlterField("bed", "name", models.CharField(max_length=10)), "type changes"),
+        (migrations.AlterField("bed", "weight", decimal(4, 2)), "type changes"),
+        (migrations.AlterField("bed", "weight", decimal(5, 1)), "type changes"),
+        (migrations.AlterField("bed", "weight", decimal(5, 3)), "type changes"),
+        (
+            migrations.AlterField("bed", "next", models.ForeignKey("wards.Room", models.CASCADE)),
+            "what it refers to",
+        ),
+        (
+            migrations.AlterField("bed", "places", ArrayField(models.IntegerField())),
+            "type changes",
+        ),
+        (
+            migrations.AlterField("bed", "places", ArrayField(models.CharField(max_length=4))),
+            "type changes",
+        ),
+        (migrations.AlterField("bed", "rank", models.IntegerField()), "loses its db_default"),
         (
             migrations.AlterField("bed", "name", models.CharField(max_length=20, unique=True)),
             "becomes unique",
@@ -146,8 +177,34 @@ def test_a_migration_may_declare_why_it_fits() -> None:
             ),
             Dropped("beds", "twin_id"),
         ),
+        (
+            migrations.AlterField("bed", "weight", decimal(5, 2, null=True)),
+            Dropped("beds", "weight", is_empty=True),
+        ),
+        (
+            migrations.AlterField("bed", "weight", decimal(7, 3)),
+            Dropped("beds", "weight", digits=(3, 2)),
+        ),
+        (
+            migrations.AlterField("bed", "name", models.TextField()),
+            Dropped("beds", "name", longer_than=20),
+        ),
+        (
+            migrations.AlterField("bed", "places", ArrayField(models.CharField(max_length=6))),
+            Dropped(words="Alter field places on bed: its type goes back"),
+        ),
     ],
-    ids=["table", "column", "column with a default", "column with a clock", "key"],
+    ids=[
+        "table",
+        "column",
+        "column with a default",
+        "column with a clock",
+        "key",
+        "NOT NULL again",
+        "fewer digits",
+        "shorter text",
+        "parts of a list",
+    ],
 )
 def test_going_back_drops_what_was_added(operation: Operation, dropped: Dropped) -> None:
     start = ProjectState() if isinstance(operation, migrations.CreateModel) else state()
@@ -191,3 +248,24 @@ def test_of_what_runs_freely_nobody_can_tell_what_its_way_back_loses() -> None:
     (unknown,) = dropped_by_reversing(migration(free), state())
     assert "nobody can tell" in unknown.words
     assert dropped_by_reversing(migration(free, reverses_without_loss="It read."), state()) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("narrower", "lost"),
+    [
+        ({"column": "weight", "digits": (2, 1)}, 3),
+        ({"column": "name", "longer_than": 3}, 1),
+        ({"column": "name", "is_empty": True}, 1),
+        ({"column": "weight", "digits": (3, 2)}, 0),
+    ],
+    ids=["digits", "length", "nothing", "all fit"],
+)
+def test_what_would_not_fit_any_more_is_counted(narrower: dict[str, Any], lost: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE beds (name text, weight numeric(5, 2))")
+        cursor.execute(
+            "INSERT INTO beds VALUES ('abc', 1.1), ('abcd', 1.11), (NULL, -100), ('', 99.95),"
+            " ('', NULL)"
+        )
+    assert written_in(Dropped("beds", **narrower)) == lost
