@@ -413,7 +413,7 @@ def _taken(way: WayBack, steps: Steps) -> list[Stopped]:
     for step in STEPS:
         try:
             steps.take(step.name, partial(step.act, way))
-        except BaseException as error:
+        except BaseException as error:  # pylint: disable=broad-exception-caught
             # Who is stopped between two steps ends as who is stopped in one.
             stopped = error if isinstance(error, Stopped) else Stopped(step.name, error)
             trouble.append(stopped)

@@ -413,8 +413,10 @@ def test_a_way_back_that_is_told_to_end_does_so_in_order_and_is_made_up_for(plac
         call_command("rollback", "dev", "--why", "It failed.", "--watch", "0", stdout=CutShort())
     cut = Deployment.objects.all()[0]
     again = rolled_back(place, to=first)
+    two = Deployment.objects.get(rolls_back=None, status="rolled_back")
 
     assert failed.value.returncode == 3
+    assert (cut.rolls_back, again.rolls_back) == (two, two)
     assert "is not wholly back. frontend: It was stopped by hand." in str(failed.value)
     assert (cut.status, again.status) == ("failed", "succeeded")
     assert signal.getsignal(signal.SIGTERM) == before
