@@ -20,10 +20,11 @@ sys.path.insert(0, str(PROJECT))
 # pylint: disable=wrong-import-position
 from ops.aws.handover import Handover
 from ops.aws.packages import finish
+from ops.aws.trees import Tree
 
 KEPT = PROJECT / ".cache" / "deploy"
 SIBLINGS = ("ingestion", "alerts")
-_DEPLOYING = ("deploy", "update")
+_PACKING = ("deploy", "update", "package")
 
 
 class Unfinished(Exception):
@@ -36,9 +37,11 @@ def fill_in(cli: Any) -> None:
     Called by each of Zappa's commands. Those that have no callback of their own, rollback and
     undeploy, are carried on from here.
     """
+    stage, what = _parts(cli)
+    if cli.command in _PACKING and not cli.vargs.get("zip") and stage != "dev":
+        Tree.look(PROJECT).require_committed()
     if cli.command == "package":
         return  # it asks nothing of AWS
-    stage, what = _parts(cli)
     handed = Handover.read(stage)
     cli.s3_bucket_name = handed.release_bucket
     if subnets := handed.get("network/private-subnets"):
@@ -55,7 +58,7 @@ def finish_package(cli: Any) -> None:
     """Make the package what it should be, whatever lay in the folder, and keep a copy."""
     stage, _ = _parts(cli)
     path = PROJECT / cli.zip_path
-    print(f"The package: {finish(path, project=PROJECT)}")
+    print(f"The package: {finish(path, project=PROJECT, takes_changes=stage == 'dev')}")
     KEPT.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, KEPT / f"{stage}.zip")
 

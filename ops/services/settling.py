@@ -20,6 +20,7 @@ from django.db.migrations.executor import MigrationExecutor
 from ops.aws.alarms import alarms_of
 from ops.aws.functions import FAILURES_IN_BATCHES, Function, Functions
 from ops.aws.handover import Handover
+from ops.aws.packages import TOLD_OF_CHANGES
 from ops.errors import NotSettled
 
 SETTINGS = "zappa_settings.json"
@@ -236,7 +237,10 @@ def _answers(functions: Functions, function: Function) -> Assertion:
     name = f"{function.name}: roll call"
     if "error" in told:
         return Assertion(name, False, f"it does not start: {told['error']}; see its log")
-    return Assertion(name, True, f"it starts, and runs commit {told.get('commit', '')[:10]}")
+    words = f"it starts, and runs commit {told.get('commit', '')[:10]}"
+    if changed := TOLD_OF_CHANGES.get(told.get("changed", "")):
+        words += f", {changed}"
+    return Assertion(name, True, words)
 
 
 def _has_migrations() -> Assertion:
