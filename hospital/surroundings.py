@@ -27,7 +27,7 @@ VARIABLE = "HOSPITAL_AWS_STAGE"
 # AWS signs RDS's certificates with roots of its own; who deploys puts them there, once a region.
 ROOTS = Path(__file__).resolve().parent / "certificates" / "rds.pem"
 APPLICATION, OWNER = "vigil_app", "vigil_owner"
-_WITH_STAGE = ("deploy", "rollback", "afterdeploy")
+_WITH_STAGE = ("deploy", "rollback", "beforedeploy", "afterdeploy")
 
 
 def load(stage: str, *, answers_people: bool = False) -> None:

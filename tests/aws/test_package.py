@@ -187,14 +187,14 @@ def test_rds_roots_that_nobody_committed_are_asked_for(tree: Path) -> None:
     (tree / "hospital/certificates").mkdir()
     (tree / "hospital/certificates/rds.pem").write_text("roots")
 
-    with pytest.raises(PackageWrong, match="git add hospital/certificates/rds.pem"):
+    with pytest.raises(PackageWrong, match=r"git add hospital/certificates/rds\.pem"):
         finish(zipped(tree), project=tree, takes_changes=True)
 
 
 def test_no_static_file_is_served_that_nobody_committed(tree: Path) -> None:
     (tree / "hospital/static/hospital/patients.csv").write_text(SECRET)
 
-    with pytest.raises(PackageWrong, match="hospital/patients.csv is in no commit"):
+    with pytest.raises(PackageWrong, match=r"hospital/patients\.csv is in no commit"):
         finish(zipped(tree), project=tree, takes_changes=True)
 
 
