@@ -22,7 +22,7 @@ from ops.aws.packages import LARGEST, describe, finish, is_wanted
 from ops.aws.trees import Tree
 from ops.errors import PackageWrong
 from tests.aws.emulator import PROJECT, TOOL
-from tests.aws.stage import ZAPPA, clone_of, head_of
+from tests.aws.stage import ZAPPA, clone_of, head_of, require_tools
 from tests.deploying.places import git
 
 TEST_EVENT = {"Service": "Amazon S3", "Event": "s3:TestEvent"}
@@ -37,8 +37,7 @@ LEFT = (
 @pytest.fixture(scope="module")
 def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone of the code, in which a developer left this and that."""
-    if not (TOOL.exists() and ZAPPA.exists()):
-        pytest.skip("the tools for AWS are not installed: make setup, with a Python 3.13")
+    require_tools()
     clone = clone_of(PROJECT, tmp_path_factory.mktemp("package") / "code")
     for left in LEFT:
         path = clone / left
