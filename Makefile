@@ -11,6 +11,7 @@ export DEMO PORT STAGE BY WHY
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run setup-bench run test lint unit browser bench torture lock clean
 .PHONY: aws-test audit secrets sbom rehearse evidence deploy smoke watch rollback drill plan infra-test
+.PHONY: with-stage
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1|/' | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -41,7 +42,7 @@ browser: setup ## Run the journeys in a browser
 	@exec .venv/bin/python scripts/check.py --only "build of the board" "journeys in Chromium"
 
 aws-test: setup ## Go the journey to AWS and back, on an emulator on this machine
-	@exec .venv/bin/python -m pytest tests/aws -q
+	@VIGIL_NEEDS_TOOLS=1 exec .venv/bin/python -m pytest tests/aws -q
 
 secrets: setup ## Look for secrets in what is tracked
 	@exec .venv/bin/python scripts/check.py --only secrets
@@ -67,28 +68,32 @@ torture: setup ## Read 100,000 damaged files, then kill workers and database 200
 
 # What follows acts on a stage on AWS, with whatever credentials it finds: docs/pipeline.md.
 
-deploy: setup ## Deploy STAGE (dev, staging, production) on AWS
+# Before anything is made: what lacks a stage is not to be found out after minutes.
+with-stage:
+	@test -n "$$STAGE" || { echo "Say on which stage: make $(firstword $(MAKECMDGOALS)) STAGE=dev (or staging, production)." >&2; exit 2; }
+
+deploy: with-stage setup ## Deploy STAGE (dev, staging, production) on AWS
 	@.venv/bin/python scripts/setup.py audit
 	@PATH="$$PWD/.cache/tools/audit/bin:$$PATH" exec .venv/bin/python scripts/inside.py tunnel "$$STAGE" -- \
 	    .venv/bin/python manage.py deploy "$$STAGE" --by "$$BY"
 
-evidence: setup ## Hand in, on STAGE, what GitHub says of this commit (in its own runs alone)
+evidence: with-stage setup ## Hand in, on STAGE, what GitHub says of this commit (in its own runs alone)
 	@exec .venv/bin/python scripts/inside.py tunnel "$$STAGE" -- .venv/bin/python scripts/evidence.py "$$STAGE"
 
-smoke: setup ## Ask STAGE from outside whether it works
+smoke: with-stage setup ## Ask STAGE from outside whether it works
 	@HOSPITAL_AWS_STAGE="$$STAGE" exec .venv/bin/python manage.py smoke alive ready sign-in frontend status-page
 
-watch: setup ## Watch the error rate of STAGE for a quarter of an hour
+watch: with-stage setup ## Watch the error rate of STAGE for a quarter of an hour
 	@exec .venv/bin/python scripts/watch.py "$$STAGE"
 
-rollback: setup ## Bring STAGE back to the version before, with WHY
+rollback: with-stage setup ## Bring STAGE back to the version before, with WHY
 	@exec .venv/bin/python scripts/inside.py tunnel "$$STAGE" -- .venv/bin/python manage.py rollback "$$STAGE" \
 	    --by "$${BY:-the pipeline}" --why "$${WHY:-It does not work since its last deployment.}"
 
-drill: setup ## Restore the newest backup of STAGE beside its record, inside AWS
+drill: with-stage setup ## Restore the newest backup of STAGE beside its record, inside AWS
 	@exec .venv/bin/python scripts/inside.py run "$$STAGE" --minutes 80 -- python manage.py drill
 
-plan: setup ## Show what the infrastructure's code would change of STAGE
+plan: with-stage setup ## Show what the infrastructure's code would change of STAGE
 	@.venv/bin/python scripts/setup.py plan
 	@exec .venv/bin/python scripts/plan.py "$$STAGE"
 

@@ -8,6 +8,8 @@ from hospital import surroundings
 from hospital.localdb.commandline import bring_services
 from ops.errors import OpsError
 
+NOTHING_BEGUN = 2
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hospital.settings")
@@ -19,7 +21,9 @@ def main() -> None:
         bring_services(sys.argv)
         execute_from_command_line(sys.argv)
     except (ImproperlyConfigured, OpsError) as error:
-        sys.exit(str(error))  # it names what is wrong and what to do; a traceback would hide it
+        # It names what is wrong and what to do; a traceback would hide it.
+        print(error, file=sys.stderr)
+        sys.exit(NOTHING_BEGUN if {*sys.argv[1:2]} & {*surroundings.WITH_STAGE} else 1)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ VARIABLE = "HOSPITAL_AWS_STAGE"
 # AWS signs RDS's certificates with roots of its own; who deploys puts them there, once a region.
 ROOTS = Path(__file__).resolve().parent / "certificates" / "rds.pem"
 APPLICATION, OWNER = "vigil_app", "vigil_owner"
-_WITH_STAGE = ("deploy", "rollback", "afterdeploy")
+# Commands that are given a stage's name. Refused here, nothing was begun: they exit with 2.
+WITH_STAGE = ("deploy", "rollback", "beforedeploy", "afterdeploy")
 
 
 def load(stage: str, *, answers_people: bool = False) -> None:
@@ -49,13 +50,19 @@ def load_if_told(arguments: list[str]) -> None:
     """Load what manage.py's command line names a stage for, or the environment does."""
     command, rest = arguments[1] if len(arguments) > 1 else "", arguments[2:]
     told = os.environ.get(VARIABLE, "")
-    if command in _WITH_STAGE and not {"-h", "--help"} & set(rest):
-        named = next((each for each in rest if not each.startswith("-")), "")
-        if told and named and told != named:
+    if command in WITH_STAGE and not {"-h", "--help"} & set(rest):
+        # Which word belongs to which option only the command knows: the name tells itself.
+        named = next((each for each in rest if each in STAGE_NAMES), "")
+        if not named:
+            raise HandoverIncomplete(
+                f"No stage was named: say which, manage.py {command} STAGE. There are"
+                f" {', '.join(STAGE_NAMES)}."
+            )
+        if told and told != named:
             raise HandoverIncomplete(
                 f"{VARIABLE} is {told!r} and the command says {named!r}: unset one of them."
             )
-        told = named or told
+        told = named
     if told:
         load(told)
 

@@ -25,7 +25,14 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+# pylint: disable=wrong-import-position
+from ops.aws.asking import asking
+from ops.errors import CloudRefused, CloudUnreachable
 
 STAGES = ("dev", "staging", "production")
 HANDED_OVER = (
@@ -51,13 +58,13 @@ class Inside:
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
-    import boto3
-
-    place = find(boto3.client("ssm"), options.stage)
-    ecs = boto3.client("ecs")
-    if options.act == "run":
-        return run(ecs, place, options.command, minutes=options.minutes)
-    with tunnel(target(ecs, place), place, seconds=options.seconds) as port:
+    with asking("ssm") as ssm:
+        place = find(ssm, options.stage)
+    with asking("ecs") as ecs:
+        if options.act == "run":
+            return run(ecs, place, options.command, minutes=options.minutes)
+        entry = target(ecs, place)
+    with tunnel(entry, place, seconds=options.seconds) as port:
         way = {"HOSPITAL_DATABASE_HOSTADDR": LOOPBACK, "HOSPITAL_DATABASE_PORT": str(port)}
         return subprocess.run(options.command, env=os.environ | way, check=False).returncode
 
@@ -211,7 +218,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         sys.exit(main(sys.argv[1:]))
-    except NoWayIn as sentence:
+    except (NoWayIn, CloudRefused, CloudUnreachable) as sentence:
         sys.exit(str(sentence))
     except KeyboardInterrupt:
         sys.exit(130)

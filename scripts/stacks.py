@@ -17,6 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+# pylint: disable=wrong-import-position
+from ops.aws.asking import asking
+from ops.errors import CloudRefused, CloudUnreachable
+
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
@@ -112,12 +118,13 @@ def apply(
             one.told = {"WebAclArn": acl}
         if one.name.endswith("-compute") and image:
             one.told = {"ImageTag": image}
-        client = _client(one.region, endpoint)
-        yield f"{one.name}: {make(client, one)}"
-        if endpoint and one.name.endswith("-application"):
-            _lock_buckets(client, one, endpoint)
-        if one.name.endswith("-edge"):
-            acl = _outputs(client, one.name)["WebAclArn"]
+        with asking("cloudformation", region=one.region, endpoint=endpoint, seconds=60) as client:
+            words = make(client, one)
+            if endpoint and one.name.endswith("-application"):
+                _lock_buckets(client, one, endpoint)
+            if one.name.endswith("-edge"):
+                acl = _outputs(client, one.name)["WebAclArn"]
+        yield f"{one.name}: {words}"
 
 
 def make(client: CloudFormationClient, one: Made) -> str:
@@ -202,12 +209,6 @@ def _outputs(client: CloudFormationClient, name: str) -> dict[str, str]:
     return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
 
 
-def _client(region: str, endpoint: str) -> CloudFormationClient:
-    import boto3
-
-    return boto3.client("cloudformation", region_name=region, endpoint_url=endpoint or None)
-
-
 def _template(out: Path, stage: str, what: str) -> str:
     return (out / f"vigil-{stage}-{what}.template.json").read_text()
 
@@ -233,7 +234,12 @@ def main(arguments: list[str]) -> int:
                     print(words, flush=True)
             else:
                 (synth if told.act == "synth" else lint)(told.stage, out)
-        except (StackFailed, subprocess.CalledProcessError) as error:
+        except (
+            StackFailed,
+            subprocess.CalledProcessError,
+            CloudRefused,
+            CloudUnreachable,
+        ) as error:
             print(error, file=sys.stderr)
             return 1
     return 0

@@ -20,10 +20,17 @@ sys.path.insert(0, str(PROJECT))
 # pylint: disable=wrong-import-position
 from ops.aws.handover import Handover
 from ops.aws.packages import finish
+from ops.aws.trees import Tree
+from ops.aws.zappa import CALLED
 
 KEPT = PROJECT / ".cache" / "deploy"
 SIBLINGS = ("ingestion", "alerts")
-_DEPLOYING = ("deploy", "update")
+_BRINGING = ("deploy", "update")
+_PACKING = (*_BRINGING, "package")
+
+
+class NotBegun(Exception):
+    """Zappa must not do its part as things are. Nothing was brought."""
 
 
 class Unfinished(Exception):
@@ -36,9 +43,13 @@ def fill_in(cli: Any) -> None:
     Called by each of Zappa's commands. Those that have no callback of their own, rollback and
     undeploy, are carried on from here.
     """
+    stage, what = _parts(cli)
+    if cli.command in _PACKING and not cli.vargs.get("zip") and stage != "dev":
+        Tree.look(PROJECT).require_committed()
     if cli.command == "package":
         return  # it asks nothing of AWS
-    stage, what = _parts(cli)
+    if CALLED not in os.environ:
+        _before(cli, stage, what)
     handed = Handover.read(stage)
     cli.s3_bucket_name = handed.release_bucket
     if subnets := handed.get("network/private-subnets"):
@@ -51,11 +62,30 @@ def fill_in(cli: Any) -> None:
         _carry_on_after(cli, "undeploy", lambda: ["--yes"])
 
 
+def _before(cli: Any, stage: str, what: str) -> None:
+    """Do before the code goes live what `manage.py deploy` does. Raises NotBegun."""
+    if cli.command not in (*_BRINGING, "rollback"):
+        return
+    if what != "api" and cli.command in _BRINGING:
+        # Its package would be whatever lies here: only the first entry's is finished.
+        raise NotBegun(
+            f"`zappa {cli.command} {cli.api_stage}` would bring one function alone: type `zappa"
+            f" {cli.command} {stage}`, which does all three from one package."
+        )
+    more = ["--back"] if cli.command == "rollback" else []
+    command = [sys.executable, "manage.py", "beforedeploy", stage, *more]
+    if subprocess.run(command, cwd=PROJECT, env=os.environ, check=False).returncode:
+        raise NotBegun(
+            f"`zappa {cli.command} {stage}` was not begun, and no function was touched: what"
+            " manage.py beforedeploy says above is the cause."
+        )
+
+
 def finish_package(cli: Any) -> None:
     """Make the package what it should be, whatever lay in the folder, and keep a copy."""
     stage, _ = _parts(cli)
     path = PROJECT / cli.zip_path
-    print(f"The package: {finish(path, project=PROJECT)}")
+    print(f"The package: {finish(path, project=PROJECT, takes_changes=stage == 'dev')}")
     KEPT.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, KEPT / f"{stage}.zip")
 
@@ -96,17 +126,17 @@ def _parts(cli: Any) -> tuple[str, str]:
 
 
 def _zappa(*arguments: str) -> None:
-    _run([str(Path(sys.prefix) / "bin" / "zappa"), *arguments])
+    _run([str(Path(sys.prefix) / "bin" / "zappa"), *arguments], **{CALLED: "1"})
 
 
 def _manage(*arguments: str) -> None:
     _run([sys.executable, "manage.py", *arguments])
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str], **more: str) -> None:
     words = " ".join([Path(command[0]).name, *command[1:]])
     print(f"── {words}", flush=True)
-    done = subprocess.run(command, cwd=PROJECT, env=os.environ, check=False)
+    done = subprocess.run(command, cwd=PROJECT, env=os.environ | more, check=False)
     if done.returncode:
         raise Unfinished(
             f"`{words}` failed: the functions are not as they should be. What it says above is the"

@@ -23,7 +23,7 @@ def start(*, answers_people: bool = False) -> None:
     if name:
         # The package's folder cannot be written.
         os.environ.setdefault("HOSPITAL_DATA_DIR", "/tmp/vigil")
-        task = Path(os.environ.get("LAMBDA_TASK_ROOT") or Path(__file__).parents[2])
+        task = _task()
         os.environ.setdefault("HOSPITAL_STATIC_ROOT", str(task / "static-root"))
         commit = task / "commit"
         if commit.is_file():
@@ -44,7 +44,14 @@ def roll_call(event: Event) -> dict[str, str] | None:
         return None
     from django.conf import settings
 
-    return {"commit": settings.COMMIT, "stage": settings.STAGE}
+    told = {"commit": settings.COMMIT, "stage": settings.STAGE}
+    changed = _task() / "changed"
+    return told | {"changed": changed.read_text().strip()} if changed.is_file() else told
+
+
+def _task() -> Path:
+    """Where the package lies."""
+    return Path(os.environ.get("LAMBDA_TASK_ROOT") or Path(__file__).parents[2])
 
 
 def is_tick(event: Event) -> bool:

@@ -49,11 +49,13 @@ def asking(
     meanings: Mapping[str, str] | None = None,
     rights: str = "docs/deploying.md lists",
     seconds: int = 30,
+    endpoint: str = "",
 ) -> Iterator[Any]:
     """Give a client for one service; what it refuses becomes a sentence.
 
     `meanings` tells more of a service's own codes, `rights` where the rights that it needs are
-    listed, `seconds` how long an answer may take. Raises CloudRefused and CloudUnreachable.
+    listed, `seconds` how long an answer may take, `endpoint` where an emulator answers.
+    Raises CloudRefused and CloudUnreachable.
     """
     import boto3
     from botocore.config import Config
@@ -73,7 +75,10 @@ def asking(
     name = service.upper() if len(service) <= 3 else service
     try:
         yield boto3.client(  # type: ignore[call-overload]
-            service, config=patience, region_name=region or None
+            service,
+            config=patience,
+            region_name=region or None,
+            endpoint_url=endpoint or None,
         )
     except ClientError as error:
         raise _translated(error, service, name, meanings or {}, rights) from error

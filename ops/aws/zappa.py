@@ -16,6 +16,8 @@ from pathlib import Path
 
 from ops.errors import ZappaFailed
 
+# Tells Zappa's callbacks that whoever calls has seen to what comes before, and holds the lock.
+CALLED = "VIGIL_DEPLOYS"
 _LONGEST = 1800
 _TOLD = 3_000
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -81,7 +83,7 @@ class Zappa:
         """It packs the virtual environment that it is in, and asks the environment for it."""
         home = self.program.parent.parent
         own = {"VIRTUAL_ENV": str(home)} if (home / "pyvenv.cfg").exists() else {}
-        return {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
+        return {**os.environ, **own, CALLED: "1", "PYTHONUNBUFFERED": "1"}
 
 
 def trouble_in(said: str) -> str:

@@ -23,6 +23,7 @@ from ops.aws.releases import (
     sha256_of,
 )
 from ops.aws.serving import package_that_runs
+from ops.aws.trees import Tree
 from ops.errors import DeployFailed
 from ops.queries.running import frontend_version
 from ops.queries.schema import known_migrations, used_columns
@@ -36,7 +37,11 @@ _LARGEST = 200 << 20
 
 
 def collect_static(into: Path) -> list[StaticFile]:
-    """Collect the static files with hashed names into a folder, and list what is served of them."""
+    """Collect the static files with hashed names into a folder, and list what is served of them.
+
+    Raises PackageWrong for what is in no commit.
+    """
+    Tree.look(settings.BASE_DIR).require_own_static()
     storage = ManifestStaticFilesStorage(location=str(into), base_url=settings.STATIC_URL)
     command = Collect()
     command.storage = storage

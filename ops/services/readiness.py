@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import subprocess
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -17,6 +16,7 @@ from django.utils import timezone
 from ops.aws.handover import STAGE_NAMES, Handover
 from ops.aws.releases import Release, find_release, release_name
 from ops.aws.serving import running_codes
+from ops.aws.trees import Tree
 from ops.choices import Stage
 from ops.errors import DeployRefused, HandoverIncomplete
 from ops.models import Deployment
@@ -134,15 +134,8 @@ def require_certificate(address: str) -> None:
 def _source() -> tuple[str, str, bool]:
     """Give version, commit, and whether the work tree is as committed."""
     commit = running_commit()
-    done = subprocess.run(
-        ["git", "status", "--porcelain"],
-        cwd=settings.BASE_DIR,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    is_clean = bool(commit) and done.returncode == 0 and not done.stdout.strip()
+    tree = Tree.look(settings.BASE_DIR)
+    is_clean = bool(commit) and tree.is_known and not tree.changes
     if is_clean:
         return settings.VERSION, commit, True
     # So that it never takes the place of a release that can be built again.

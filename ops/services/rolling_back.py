@@ -64,9 +64,9 @@ from ops.storage import backup_storage
 _SECONDS_BETWEEN_LOOKS = 30.0
 _MINUTE = timedelta(minutes=1)
 _RECENTLY = timedelta(days=2)
-# The earlier release lacks the migrations that this code knows, and is started as it was then:
-# that is what going back means.
-_NOT_ASKED = re.compile(r"migrations|.*: configuration")
+# The earlier release lacks the migrations that this code knows, names other static files, and is
+# started as it was then: that is what going back means.
+_NOT_ASKED = re.compile(r"migrations|static files|.*: configuration")
 
 
 @dataclass(frozen=True)

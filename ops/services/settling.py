@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.conf import settings
@@ -18,9 +19,13 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from ops.aws.alarms import alarms_of
+from ops.aws.frontends import missing_from
 from ops.aws.functions import FAILURES_IN_BATCHES, Function, Functions
 from ops.aws.handover import Handover
+from ops.aws.packages import TOLD_OF_CHANGES
 from ops.errors import NotSettled
+from ops.queries.running import running_commit
+from ops.services.packing import collect_static
 
 SETTINGS = "zappa_settings.json"
 BATCH = {"ingestion": 10, "alerts": 5}
@@ -70,7 +75,9 @@ def _assertions(handed: Handover) -> Iterator[Assertion]:
     for what, name in handed.functions.items():
         function = functions.find(name)
         if function is None:
-            yield Assertion(name, False, f"there is none: `zappa deploy {_entry(name)}`")
+            # Updating the first makes the others, from one package.
+            verb = "deploy" if what == "api" else "update"
+            yield Assertion(name, False, f"there is none: `zappa {verb} {handed.stage}`")
             continue
         there[what] = function
     for what, function in there.items():
@@ -82,8 +89,12 @@ def _assertions(handed: Handover) -> Iterator[Assertion]:
     if "alerts" in there:
         yield _puts_aside(functions, there["alerts"], handed)
     yield _is_one_package(there)
+    commits = set()
     for function in there.values():
-        yield _answers(functions, function)
+        told = functions.call_roll(function.name)
+        commits.add(told.get("commit", ""))
+        yield _answers(function, told)
+    yield _has_static_files(handed, commits - {""})
     yield _has_migrations()
     yield _has_alarms(handed)
 
@@ -230,13 +241,36 @@ def _is_one_package(there: Mapping[str, Function]) -> Assertion:
     return Assertion("one package", False, f"the functions run different code: {told}")
 
 
-def _answers(functions: Functions, function: Function) -> Assertion:
+def _answers(function: Function, told: Mapping[str, str]) -> Assertion:
     """Start a function before anybody needs it: one that cannot would be found by a patient."""
-    told = functions.call_roll(function.name)
     name = f"{function.name}: roll call"
     if "error" in told:
         return Assertion(name, False, f"it does not start: {told['error']}; see its log")
-    return Assertion(name, True, f"it starts, and runs commit {told.get('commit', '')[:10]}")
+    words = f"it starts, and runs commit {told.get('commit', '')[:10]}"
+    if changed := TOLD_OF_CHANGES.get(told.get("changed", "")):
+        words += f", {changed}"
+    return Assertion(name, True, words)
+
+
+def _has_static_files(handed: Handover, commits: set[str]) -> Assertion:
+    """Hold the bucket against what the code names: a board without its files is a blank page.
+
+    Only the code that lies here can be asked for its files.
+    """
+    if others := {each for each in commits if not each.startswith(running_commit()[:7])}:
+        other = ", ".join(sorted(each[:10] for each in others))
+        return Assertion(
+            "static files", True, f"not asked for: {other} runs, and does not lie here"
+        )
+    with TemporaryDirectory(prefix="vigil-static-") as folder:
+        files = collect_static(Path(folder))
+    if missing := missing_from(handed, files):
+        words = (
+            f"{len(missing)} that the code names are not in the bucket, as {missing[0].key}:"
+            f" `manage.py beforedeploy {handed.stage}` adds them"
+        )
+        return Assertion("static files", False, words)
+    return Assertion("static files", True, "all that the code names are in the bucket")
 
 
 def _has_migrations() -> Assertion:
@@ -257,7 +291,3 @@ def _has_alarms(handed: Handover) -> Assertion:
     if handed.stage == "dev" and not is_armed:
         return Assertion("alarms", True, f"{words}; not asked for on dev")
     return Assertion("alarms", is_armed, words)
-
-
-def _entry(function: str) -> str:
-    return function.removeprefix("vigil-")

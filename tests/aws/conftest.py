@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.aws.emulator import TOOL
-from tests.aws.stage import PYTHON, ZAPPA, DevStage, clone_of, dev_stage
+from tests.aws.stage import PYTHON, DevStage, clone_of, dev_stage, require_tools
 
 TRANSCRIPT = Path(__file__).resolve().parents[2] / ".cache" / "reports" / "journey.txt"
 
@@ -17,8 +16,7 @@ TRANSCRIPT = Path(__file__).resolve().parents[2] / ".cache" / "reports" / "journ
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevStage]:
     """The stage dev, with everything but its functions; what is deployed is a clone of the code."""
-    if not (TOOL.exists() and ZAPPA.exists()):
-        pytest.skip("the tools for AWS are not installed: make setup, with a Python 3.13")
+    require_tools()
     folder = tmp_path_factory.mktemp("aws")
     try:
         code = clone_of(PYTHON.parents[2], folder / "code")

@@ -22,14 +22,32 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import pytest
+
 from hospital import localdb
-from tests.aws.emulator import PROJECT, Emulator, emulated
+from tests.aws.emulator import PROJECT, TOOL, Emulator, emulated
 from tests.aws.front_door import Behind, front_door
 
 STAGE = "dev"
 PYTHON = PROJECT / ".venv" / "bin" / "python"
 ZAPPA = PROJECT / ".cache" / "tools" / "package" / "bin" / "zappa"
+# Set where nothing but these tests was asked for.
+ASKED_FOR = "VIGIL_NEEDS_TOOLS"
+LOOKED_AT_NOTHING = 77
 _Found = TypeVar("_Found")
+
+
+def require_tools() -> None:
+    """Skip where a tool is missing; where the journey is all that was asked for, that is no success
+    (`make aws-test`): it ends with 77, as a check that looked at nothing."""
+    needed = (TOOL, ZAPPA, PROJECT / ".cache" / "tools" / "infra" / "bin")
+    missing = [str(each.relative_to(PROJECT)) for each in needed if not each.exists()]
+    if not missing:
+        return
+    words = f"not run: {', '.join(missing)} is missing: make setup, with a Python 3.13"
+    if os.environ.get(ASKED_FOR):
+        pytest.exit(words, returncode=LOOKED_AT_NOTHING)
+    pytest.skip(words)
 
 
 @dataclass(frozen=True)

@@ -18,23 +18,28 @@ from typing import Any
 import pytest
 
 from hospital import localdb
-from ops.aws.packages import LARGEST, describe, is_wanted
+from ops.aws.packages import LARGEST, describe, finish, is_wanted
+from ops.aws.trees import Tree
 from ops.errors import PackageWrong
 from tests.aws.emulator import PROJECT, TOOL
-from tests.aws.stage import ZAPPA, clone_of
+from tests.aws.stage import ZAPPA, clone_of, head_of, require_tools
+from tests.deploying.places import git
 
 TEST_EVENT = {"Service": "Amazon S3", "Event": "s3:TestEvent"}
 NOT_KNOWN = ("error", "EventNotKnown")
 SECRET = "what lies beside the code"
+LEFT = (
+    ".env", "notes.txt", "var/secret-key", "hospital/.env", "elsewhere/patients.csv",
+    "hospital/patients.csv", "ops/dump.sql", "api/leftover.py", "ingestion/rows/left.csv",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone of the code, in which a developer left this and that."""
-    if not (TOOL.exists() and ZAPPA.exists()):
-        pytest.skip("the tools for AWS are not installed: make setup, with a Python 3.13")
+    require_tools()
     clone = clone_of(PROJECT, tmp_path_factory.mktemp("package") / "code")
-    for left in (".env", "notes.txt", "var/secret-key", "hospital/.env", "elsewhere/patients.csv"):
+    for left in LEFT:
         path = clone / left
         path.parent.mkdir(exist_ok=True)
         path.write_text(SECRET)
@@ -49,18 +54,23 @@ def package(code: Path) -> Path:
 
 def packed(code: Path, name: str) -> Path:
     """Pack, as an operator types it."""
+    done = zappa_packs(code, "dev", name)
+    assert done.returncode == 0, done.stdout
+    return code / name
+
+
+def zappa_packs(code: Path, stage: str, name: str) -> subprocess.CompletedProcess[str]:
+    """Let Zappa pack for a stage."""
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(code),
         "AWS_DEFAULT_REGION": "eu-central-1",
     }
-    done = subprocess.run(
-        [str(ZAPPA), "package", "dev", "--output", name], cwd=code,
+    return subprocess.run(
+        [str(ZAPPA), "package", stage, "--output", name], cwd=code,
         env=environment | {"VIRTUAL_ENV": str(ZAPPA.parent.parent)}, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout
-    return code / name
 
 
 def test_only_what_runs_is_packed_whatever_lies_beside_it(package: Path) -> None:
@@ -68,6 +78,7 @@ def test_only_what_runs_is_packed_whatever_lies_beside_it(package: Path) -> None
         names = whole.namelist()
         held = [name for name in names if SECRET.encode() in whole.read(name)]
     assert held == []
+    assert set(LEFT).isdisjoint(names)
     tops = {name.split("/")[0] for name in names}
     assert tops.isdisjoint(
         {"tests", "docs", "bench", "simulator", "var", "elsewhere", "notes.txt", ".git", "scripts"}
@@ -80,6 +91,17 @@ def test_only_what_runs_is_packed_whatever_lies_beside_it(package: Path) -> None
 
 def test_it_stays_below_200_mb_unpacked(package: Path) -> None:
     assert describe(package).unpacked < LARGEST
+
+
+def test_what_is_not_as_committed_is_told_and_stays_on_dev(code: Path, package: Path) -> None:
+    """The hash alone would say that somebody could fetch again what runs."""
+    before = package.read_bytes()
+
+    with pytest.raises(PackageWrong, match=r"changes that are in no commit \(api/leftover.py"):
+        finish(package, project=code)
+
+    assert package.read_bytes() == before
+    assert (describe(package).commit, describe(package).changed) == (head_of(code), "yes")
 
 
 def test_the_same_commit_is_always_packed_the_same(code: Path, package: Path) -> None:
@@ -106,7 +128,87 @@ def test_a_file_that_is_no_package_of_ours_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wanted_is_decided_by_name(name: str, is_packed: bool) -> None:
-    assert is_wanted(name, PROJECT) is is_packed
+    assert is_wanted(name, Tree.look(PROJECT)) is is_packed
+
+
+@pytest.mark.parametrize("stage", ["staging", "production"])
+def test_zappa_as_typed_packs_for_staging_and_production_what_is_committed(
+    code: Path, stage: str
+) -> None:
+    done = zappa_packs(code, stage, "refused.zip")
+
+    assert done.returncode != 0
+    assert "commit or put them away. Only dev takes what nobody can fetch again." in done.stdout
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A small project, committed; what Zappa made of it lies in it as vigil.zip."""
+    folder = tmp_path / "tree"
+    for name in (
+        "manage.py", "hospital/functions/api.py", "hospital/static/hospital/style.css",
+        "frontend/dist/index.html",
+    ):  # fmt: skip
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "Begin")
+    return folder
+
+
+def zipped(tree: Path) -> Path:
+    """Zip a project as Zappa does: with whatever lies there."""
+    files = [each for each in tree.rglob("*") if each.is_file() and ".git" not in each.parts]
+    with zipfile.ZipFile(tree / "vigil.zip", "w") as made:
+        for each in files:
+            made.write(each, str(each.relative_to(tree)))
+    return tree / "vigil.zip"
+
+
+def test_what_is_committed_is_packed_for_production_and_says_no_more(tree: Path) -> None:
+    made = finish(zipped(tree), project=tree)
+
+    assert (made.commit, made.changed) == (git(tree, "rev-parse", "HEAD"), "")
+
+
+def test_a_tracked_file_that_was_changed_is_packed_for_dev_alone(tree: Path) -> None:
+    (tree / "manage.py").write_text("# changed")
+    path = zipped(tree)
+
+    with pytest.raises(PackageWrong, match=r"in no commit \(manage.py\): commit or put them away"):
+        finish(path, project=tree)
+
+    assert finish(path, project=tree, takes_changes=True).changed == "yes"
+
+
+def test_rds_roots_that_nobody_committed_are_asked_for(tree: Path) -> None:
+    (tree / "hospital/certificates").mkdir()
+    (tree / "hospital/certificates/rds.pem").write_text("roots")
+
+    with pytest.raises(PackageWrong, match=r"git add hospital/certificates/rds\.pem"):
+        finish(zipped(tree), project=tree, takes_changes=True)
+
+
+def test_no_static_file_is_served_that_nobody_committed(tree: Path) -> None:
+    (tree / "hospital/static/hospital/patients.csv").write_text(SECRET)
+
+    with pytest.raises(PackageWrong, match=r"hospital/patients\.csv is in no commit"):
+        finish(zipped(tree), project=tree, takes_changes=True)
+
+
+def test_where_there_is_no_git_the_commit_is_told_and_that_nobody_looked(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(tree / ".git")
+    with pytest.raises(PackageWrong, match="set HOSPITAL_COMMIT"):
+        finish(zipped(tree), project=tree)
+    monkeypatch.setenv("HOSPITAL_COMMIT", "0123abc")
+
+    made = finish(zipped(tree), project=tree)
+
+    assert (made.commit, made.changed) == ("0123abc", "not known")
+    assert "not held against git" in str(made)
 
 
 def test_it_runs_as_lambda_runs_it(package: Path, tmp_path: Path) -> None:

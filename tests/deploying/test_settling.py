@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.migrations.recorder import MigrationRecorder
 
 from ops.errors import NotSettled
+from ops.services.deploying import alone
 from ops.services.settling import Assertion, require_settled, settle
 from tests.deploying.acts import deployed
-from tests.deploying.places import Place
+from tests.deploying.places import FRONTEND, Place
 from tests.ingestion.clouds import REGION
 
 QUEUE = f"arn:aws:sqs:{REGION}:123456789012:vigil-dev"
@@ -158,7 +160,7 @@ def test_a_function_that_is_not_there_is_named_with_the_command_that_makes_it(
     deployed(place)
     place.functions.delete_function(FunctionName="vigil-dev-ingestion")
 
-    assert wrong(place)["vigil-dev-ingestion"] == "there is none: `zappa deploy dev-ingestion`"
+    assert wrong(place)["vigil-dev-ingestion"] == "there is none: `zappa update dev`"
 
 
 def test_a_configuration_that_zappa_left_as_it_was_is_named(place: Place) -> None:
@@ -197,3 +199,72 @@ def test_nothing_is_called_settled_that_is_not(place: Place) -> None:
         require_settled(settle(place.handed))
 
     assert raised.value.failed == ["vigil-dev: configuration: time-out is 3, not 30"]
+
+
+def test_static_files_that_the_code_names_and_the_bucket_has_not_are_found(place: Place) -> None:
+    deployed(place)
+    place.write("two")
+
+    words = wrong(place)
+
+    assert list(words) == ["static files"]
+    assert "3 that the code names are not in the bucket" in words["static files"]
+    assert "`manage.py beforedeploy dev` adds them" in words["static files"]
+
+
+def test_before_zappa_as_typed_the_static_files_are_added(place: Place) -> None:
+    deployed(place)
+    place.write("two")
+    said = io.StringIO()
+
+    call_command("beforedeploy", "dev", stdout=said)
+
+    assert place.served("app/assets/index-two.js") == b"board('two')"
+    assert place.served("app/assets/index-one.js") == b"board('one')"
+    assert place.served("app/vigil.svg") == b"<svg>one</svg>"
+    assert " static files added; the database has all migrations." in said.getvalue()
+    assert wrong(place) == {}
+
+
+def test_code_without_its_migrations_is_refused_before_anything_is_added(place: Place) -> None:
+    deployed(place)
+    place.write("two")
+    before = place.keys(FRONTEND)
+    last = MigrationRecorder.Migration.objects.filter(app="ops").latest("name")
+    name, row = last.name, {"app": last.app, "name": last.name, "applied": last.applied}
+    last.delete()
+
+    try:
+        with pytest.raises(CommandError, match=r"manage\.py deploy dev` brings both") as refused:
+            call_command("beforedeploy", "dev")
+    finally:
+        MigrationRecorder.Migration.objects.create(**row)
+
+    assert (refused.value.returncode, name in str(refused.value)) == (2, True)
+    assert place.keys(FRONTEND) == before
+
+
+@pytest.mark.parametrize("more", [[], ["--back"]])
+def test_while_somebody_deploys_zappa_as_typed_is_refused(place: Place, more: list[str]) -> None:
+    deployed(place)
+    place.write("two")
+    before = place.keys(FRONTEND)
+
+    with (
+        alone("development"),
+        pytest.raises(CommandError, match="is running already") as refused,
+    ):
+        call_command("beforedeploy", "dev", *more)
+
+    assert refused.value.returncode == 2
+    assert place.keys(FRONTEND) == before
+
+
+def test_going_back_asks_for_nothing_else(place: Place) -> None:
+    deployed(place)
+    place.write("two")
+    before = place.keys(FRONTEND)
+
+    call_command("beforedeploy", "dev", "--back")
+
+    assert place.keys(FRONTEND) == before

@@ -284,6 +284,21 @@ def test_of_a_batch_only_the_task_that_failed_stays(queues: dict[str, str], db: 
     }
 
 
+def test_a_task_that_failed_comes_again_in_seconds(queues: dict[str, str], db: None) -> None:
+    client = boto3.client("sqs", region_name=REGION)
+    url = queues["keeping"]
+    client.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1800"})
+    for body in (celery_message("ops.tasks.fold_samples"), "poison"):
+        client.send_message(QueueUrl=url, MessageBody=body)
+    done, failed = messages_of(url)
+    with override_settings(RETRY_SECONDS=0.4):
+        answer = alerts.handler(
+            {"Records": [record_of(each, "vigil-dev-keeping") for each in (done, failed)]}
+        )
+    assert answer == {"batchItemFailures": [{"itemIdentifier": failed["MessageId"]}]}
+    assert [each["MessageId"] for each in messages_of(url)] == [failed["MessageId"]]
+
+
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"body": 1}', "%%%", celery_message("no.such")])
 def test_what_is_no_task_of_ours_is_never_taken_for_done(body: str) -> None:
     with pytest.raises(messages.TaskNotKnown):

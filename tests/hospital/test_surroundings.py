@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from hospital import surroundings
 from ops.errors import CloudRefused, HandoverIncomplete
 from tests.ingestion.clouds import REGION, made_up_credentials
 
+PROJECT = Path(__file__).resolve().parents[2]
 TOLD = {
     "database/host": "db.internal",
     "database/reader-host": "none",
@@ -157,6 +160,58 @@ def test_a_secret_that_is_no_json_is_told_without_its_text(stage: object) -> Non
 def test_a_stage_that_there_is_not_is_named_with_those_that_there_are(stage: object) -> None:
     with pytest.raises(HandoverIncomplete, match="dev, staging, production"):
         surroundings.load_if_told(["manage.py", "deploy", "produktion"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["deploy", "--by", "olga", "dev"],
+        ["deploy", "dev", "--by", "olga"],
+        ["rollback", "--why", "It failed.", "--to", "0.1.0", "dev"],
+        ["beforedeploy", "--back", "dev"],
+        ["afterdeploy", "dev"],
+    ],
+)
+def test_the_stage_is_found_wherever_it_stands(stage: object, words: list[str]) -> None:
+    surroundings.load_if_told(["manage.py", *words])
+
+    assert os.environ[surroundings.VARIABLE] == "dev"
+
+
+def manage(*words: str) -> subprocess.CompletedProcess[str]:
+    """Type a command where nobody has credentials for AWS."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_CONFIG_FILE": os.devnull,
+    }
+    return subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=PROJECT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["deploy", "dev"], ["rollback", "dev", "--why", "It failed."], ["beforedeploy", "dev"]],
+)
+def test_without_credentials_nothing_is_begun_and_the_status_says_so(words: list[str]) -> None:
+    done = manage(*words)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("There are no credentials for AWS: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["deploy", "produktion"], ["rollback"], ["deploy", "--by", "x"]])
+def test_without_a_stage_nothing_is_begun_and_the_status_says_so(words: list[str]) -> None:
+    done = manage(*words)
+
+    words_of_it = f"No stage was named: say which, manage.py {words[0]} STAGE."
+    assert done.returncode == 2
+    assert done.stderr == f"{words_of_it} There are dev, staging, production.\n"
 
 
 def test_a_stage_of_which_nothing_was_made_says_what_to_do(stage: object) -> None:
