@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from ops.errors import NotSettled
@@ -230,15 +231,15 @@ def test_code_without_its_migrations_is_refused_before_anything_is_added(place: 
     deployed(place)
     place.write("two")
     before = place.keys(FRONTEND)
-    last = MigrationRecorder.Migration.objects.filter(app="ops").latest("name")
-    name, row = last.name, {"app": last.app, "name": last.name, "applied": last.applied}
-    last.delete()
+    recorder = MigrationRecorder(connection)
+    name = recorder.migration_qs.filter(app="ops").latest("name").name
+    recorder.record_unapplied("ops", name)
 
     try:
         with pytest.raises(CommandError, match=r"manage\.py deploy dev` brings both") as refused:
             call_command("beforedeploy", "dev")
     finally:
-        MigrationRecorder.Migration.objects.create(**row)
+        recorder.record_applied("ops", name)
 
     assert (refused.value.returncode, name in str(refused.value)) == (2, True)
     assert place.keys(FRONTEND) == before
