@@ -174,9 +174,7 @@ class Functions:
 
     def call_roll(self, name: str) -> dict[str, str]:
         """Let a function start, if it has to, and say what it runs; what it says else is words."""
-        with asking("lambda", region=self._region, seconds=_SECONDS_TO_START) as functions:
-            answer = functions.invoke(FunctionName=name, Payload=json.dumps(ROLL_CALL).encode())
-            text = answer["Payload"].read()
+        answer, text = self._call(name)
         try:
             told = json.loads(text)
         except ValueError:
@@ -185,6 +183,21 @@ class Functions:
             kind = told.get("errorType", "") if isinstance(told, dict) else ""
             return {"error": str(kind or answer.get("FunctionError") or "no answer")}
         return {str(key): str(value) for key, value in told.items()}
+
+    def _call(self, name: str) -> tuple[Any, bytes]:
+        """Call a function; one that works at full strength is asked again until it has room."""
+        ends = time.monotonic() + _SECONDS_TO_START
+        while True:
+            try:
+                with asking("lambda", region=self._region, seconds=_SECONDS_TO_START) as functions:
+                    answer = functions.invoke(
+                        FunctionName=name, Payload=json.dumps(ROLL_CALL).encode()
+                    )
+                    return answer, answer["Payload"].read()
+            except CloudUnreachable:
+                if time.monotonic() > ends:
+                    raise
+                time.sleep(2)
 
     def _asked(self) -> AbstractContextManager[LambdaClient]:
         return asking("lambda", region=self._region)

@@ -110,6 +110,7 @@ def test_files_of_both_systems_become_an_alert_that_is_seen_through_the_api(
     assert dead == [0, 0, 0]
 
 
+@pytest.mark.long
 def test_an_update_under_load_loses_no_file(stage: DevStage) -> None:
     """Files come four a second while Zappa exchanges the functions."""
     before = stage.hashes()
@@ -144,6 +145,7 @@ def test_an_update_under_load_loses_no_file(stage: DevStage) -> None:
     assert stage.depth("notices-dead") == 0
 
 
+@pytest.mark.long
 def test_rollback_serves_the_code_of_a_release_before(stage: DevStage) -> None:
     commit_to(
         stage.code, "hospital/settings.py", ('VERSION = "0.1.0"', 'VERSION = "0.1.1"'),
