@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ops.aws.asking import asking
+from ops.errors import CloudUnreachable
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
