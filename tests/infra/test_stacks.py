@@ -132,6 +132,8 @@ def test_the_application_finds_all_that_it_reads(handed: Handover) -> None:
     )
     assert handed.settings == {
         "HOSPITAL_TIME_ZONE": "Europe/Berlin",
+        "HOSPITAL_TLS": "1",
+        "HOSPITAL_SECOND_FACTOR": "1",
         "HOSPITAL_OBJECT_LOCK_MODE": "GOVERNANCE",
     }
     assert handed.address.startswith("https://")
