@@ -9,13 +9,14 @@ import logging
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from ops.queries.schema import unapplied
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +71,7 @@ def readyz(_request: HttpRequest) -> HttpResponse:
 
 
 def _lacks_migrations() -> bool:
-    executor = MigrationExecutor(connection)
-    lacking = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    lacking = unapplied()
     if lacking:
         log.warning("not ready: migrations are not applied", extra={"count": len(lacking)})
     return bool(lacking)

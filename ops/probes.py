@@ -18,13 +18,13 @@ from celery import current_app, current_task
 from cryptography import x509
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from kombu import Connection
 from kombu.exceptions import OperationalError as QueueError
 
 from ops import replica
 from ops.choices import Health
+from ops.queries.schema import unapplied
 from ops.queries.status import newest_sample_at
 from ops.registry import Finding, Probe, add_probe
 from ops.standing import CLOCK, STALE_AFTER, clock_stopped
@@ -48,11 +48,15 @@ def clock() -> Finding:
 
     While they do not nobody asks, and then readers judge by the age of the samples.
     """
-    now = timezone.now()
     newest = newest_sample_at()
-    if current_task or (newest is not None and now - newest <= STALE_AFTER):
+    if _is_called(newest):
         return Finding(Health.WELL, "The clock calls, and a worker answers.")
-    return Finding(Health.DOWN, clock_stopped(newest, now))
+    return Finding(Health.DOWN, clock_stopped(newest, timezone.now()))
+
+
+def _is_called(newest: datetime | None) -> bool:
+    """Tell whether tasks are called: one of them asks this, or the newest sample is fresh."""
+    return bool(current_task) or (newest is not None and timezone.now() - newest <= STALE_AFTER)
 
 
 def database() -> Finding:
@@ -66,8 +70,7 @@ def database() -> Finding:
         return Finding(Health.DOWN, f"It does not answer ({type(error).__name__}).")
     took = 1000 * (time.monotonic() - started)
     figures = {"database_answer_milliseconds": round(took, 1), "database_size_bytes": float(size)}
-    executor = MigrationExecutor(connection)
-    lacking = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    lacking = len(unapplied())
     if lacking:
         words = f"It answers and lacks {lacking} migrations: run manage.py migrate."
         return Finding(Health.DOWN, words, figures)
@@ -180,8 +183,7 @@ def _functions() -> Finding:
 
     What is asked by one of them proves it; else the age of what it last found does.
     """
-    newest = newest_sample_at()
-    if current_task or (newest is not None and timezone.now() - newest <= STALE_AFTER):
+    if _is_called(newest_sample_at()):
         return Finding(Health.WELL, "The function that runs tasks does: it asked this.")
     return Finding(Health.DOWN, "The function that runs tasks was not called: see its log.")
 

@@ -91,11 +91,15 @@ def pending(used: Mapping[str, Collection[str]] | None = None) -> list[Judged]:
     `used` is what the version that runs is known to use.
     """
     executor = MigrationExecutor(connection)
-    graph = executor.loader.graph
-    plan = [migration for migration, _ in executor.migration_plan(graph.leaf_nodes())]
     state = _state_of(executor, applied_keys())
     new_tables: set[str] = set()
-    return [judge(each, state, new_tables=new_tables, used=used) for each in plan]
+    return [judge(each, state, new_tables=new_tables, used=used) for each in unapplied(executor)]
+
+
+def unapplied(executor: MigrationExecutor | None = None) -> list[Migration]:
+    """List the migrations that this code knows and the database lacks, in their order."""
+    executor = executor or MigrationExecutor(connection)
+    return [each for each, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
 
 
 def beyond(known: Iterable[str]) -> list[Migration]:
